@@ -1,0 +1,2 @@
+//! The program `firebrick`.
+fn main() {}

@@ -1,0 +1,122 @@
+//! How a network is trained.
+
+use serde::{Deserialize, Serialize};
+
+/// How a network is trained. Defaults are decided where studies are read.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    /// How often every row is read, at least 1.
+    pub max_epochs: usize,
+    /// Rows a step; the last batch of an epoch may be smaller.
+    pub batch_size: usize,
+    /// The learning rate of the first epoch.
+    pub learning_rate: f64,
+    /// How the rate changes from epoch to epoch.
+    pub lr_scheduler: LrScheduler,
+    /// What makes a step of a gradient.
+    pub optimizer: Optimizer,
+    /// L2 for `adam` and `sgd` (added to the gradient), decoupled for `adamw`.
+    pub weight_decay: f64,
+    /// Momentum of `sgd`.
+    pub momentum: f64,
+    /// Whether `sgd` uses Nesterov's momentum.
+    pub nesterov: bool,
+    /// Which epoch's weights are kept.
+    pub keep: Keep,
+    /// After how many epochs without a better validation loss training ends; absent means never.
+    pub patience: Option<usize>,
+    /// Every how many steps the loss of a batch is kept; absent means never.
+    pub log_every_n_steps: Option<usize>,
+}
+
+/// What makes a step of a gradient, with PyTorch's constants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Optimizer {
+    /// Kingma and Ba 2015: betas 0.9 and 0.999, eps 1e-8.
+    Adam,
+    /// Loshchilov and Hutter 2019: Adam with decoupled weight decay.
+    #[serde(rename = "adamw")]
+    AdamW,
+    /// Stochastic gradient descent with momentum.
+    Sgd,
+}
+
+/// How the learning rate changes from epoch to epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LrScheduler {
+    /// It does not.
+    Constant,
+    /// Half a cosine down to 1e-6 (`adam`, `adamw`) or 0 (`sgd`), as MASE anneals.
+    Cosine,
+}
+
+/// Which epoch's weights are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Keep {
+    /// The epoch with the least validation loss.
+    Best,
+    /// The last epoch.
+    Last,
+}
+
+impl Recipe {
+    /// Returns the learning rate of an epoch, counted from 0.
+    ///
+    /// # Source
+    /// Cosine: Loshchilov and Hutter, "SGDR", ICLR 2017, equation 5, without restarts.
+    pub fn learning_rate_at(&self, epoch: usize) -> f64 {
+        match self.lr_scheduler {
+            LrScheduler::Constant => self.learning_rate,
+            LrScheduler::Cosine => {
+                let floor = match self.optimizer {
+                    Optimizer::Adam | Optimizer::AdamW => 1e-6_f64.min(self.learning_rate),
+                    Optimizer::Sgd => 0.0,
+                };
+                let progress = epoch as f64 / self.max_epochs as f64;
+                let cosine = (std::f64::consts::PI * progress).cos();
+                floor + (self.learning_rate - floor) * (1.0 + cosine) / 2.0
+            }
+        }
+    }
+
+    /// Returns what makes no sense about the recipe: the name of the key and the reason.
+    ///
+    /// # Errors
+    /// The first key that is out of range.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let at_least_one = |key, value: usize| match value {
+            0 => Err((key, "must be at least 1".to_owned())),
+            _ => Ok(()),
+        };
+        let in_range = |key, value: f64, fits: bool, range: &str| match fits {
+            false => Err((key, format!("must be {range}, is {value}"))),
+            true => Ok(()),
+        };
+        let (rate, decay, momentum) = (self.learning_rate, self.weight_decay, self.momentum);
+        at_least_one("max_epochs", self.max_epochs)?;
+        at_least_one("batch_size", self.batch_size)?;
+        at_least_one("patience", self.patience.unwrap_or(1))?;
+        at_least_one("log_every_n_steps", self.log_every_n_steps.unwrap_or(1))?;
+        in_range(
+            "learning_rate",
+            rate,
+            rate > 0.0 && rate.is_finite(),
+            "above 0 and finite",
+        )?;
+        in_range(
+            "weight_decay",
+            decay,
+            decay >= 0.0 && decay.is_finite(),
+            "at least 0 and finite",
+        )?;
+        in_range(
+            "momentum",
+            momentum,
+            (0.0..1.0).contains(&momentum),
+            "at least 0 and below 1",
+        )
+    }
+}

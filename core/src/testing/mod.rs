@@ -1,0 +1,13 @@
+//! Contract suites: what every model, pass, strategy and engine must hold, built in or not.
+//!
+//! Each `check_*` panics with a message that names the broken promise. Call them in a test.
+
+mod engine;
+mod model;
+mod pass;
+mod strategy;
+
+pub use engine::check_engine;
+pub use model::check_model;
+pub use pass::check_pass;
+pub use strategy::check_strategy;

@@ -1,0 +1,1 @@
+//! Loaders and generators of data sets: arrays in memory, no burn.

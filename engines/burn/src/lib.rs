@@ -1,0 +1,1 @@
+//! Trains any graph with burn.

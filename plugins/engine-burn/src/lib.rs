@@ -1,0 +1,1 @@
+//! firebrick-engine-burn as a plugin.

@@ -1,0 +1,1 @@
+//! firebrick-models as a plugin.

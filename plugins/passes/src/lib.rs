@@ -1,0 +1,1 @@
+//! firebrick-passes as a plugin.

@@ -1,0 +1,1 @@
+//! firebrick-strategies as a plugin.
