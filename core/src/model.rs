@@ -40,4 +40,7 @@ pub enum ModelError {
     /// The network is not well-formed for this input.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// Anything else, such as a fault of the plugin that has the model.
+    #[error("{0}")]
+    Other(String),
 }

@@ -99,6 +99,9 @@ pub enum PassError {
     /// The result would not be well-formed.
     #[error(transparent)]
     Graph(#[from] GraphError),
+    /// Anything else, such as a fault of the plugin that has the pass.
+    #[error("{0}")]
+    Other(String),
 }
 
 impl PassError {
@@ -109,7 +112,7 @@ impl PassError {
                 crate::hint::did_you_mean(key, known.iter().map(String::as_str))
                     .or_else(|| Some(format!("known: {}", known.join(", "))))
             }
-            Self::Args(_) | Self::NotApplicable { .. } | Self::Graph(_) => None,
+            Self::Args(_) | Self::NotApplicable { .. } | Self::Graph(_) | Self::Other(_) => None,
         }
     }
 }
