@@ -9,7 +9,8 @@ use crate::weights::Weights;
 /// Checks a model with arguments, for an input shape and a number of classes.
 ///
 /// The graph has this input and so many outputs, its text form gives it back, building it twice
-/// gives the same, weights can be made for it, and arguments that no schema has are refused.
+/// gives the same, weights can be made for it, arguments that no schema has are refused, and
+/// whatever shape a dataset has, the answer is a graph of that shape or an error.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -54,4 +55,37 @@ pub fn check_model(model: &dyn Model, args: &Json, input_shape: &[usize], n_clas
         refused.is_err(),
         "an argument that the schema does not have is refused"
     );
+    let refused = model.build(&Json::from(vec![1]), input_shape, n_classes);
+    assert!(
+        refused.is_err(),
+        "arguments that are not a table are refused"
+    );
+    check_odd_shapes(model, args);
+}
+
+/// Checks shapes that a dataset may have and the author of a model may not have thought of.
+fn check_odd_shapes(model: &dyn Model, args: &Json) {
+    let shapes: [&[usize]; 8] = [
+        &[],
+        &[0],
+        &[1],
+        &[4, 4],
+        &[1, 1, 1],
+        &[3, 0, 3],
+        &[1, 2, 3, 4],
+        &[usize::MAX, usize::MAX, 2],
+    ];
+    for shape in shapes {
+        for n_classes in [0, 1, usize::MAX] {
+            let Ok(graph) = model.build(args, shape, n_classes) else {
+                continue;
+            };
+            assert_eq!(graph.input_shape(), shape, "the input is not another one");
+            assert_eq!(
+                graph.output_shape(),
+                [n_classes],
+                "the classes are not others"
+            );
+        }
+    }
 }
