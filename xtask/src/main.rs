@@ -1,2 +1,88 @@
-//! `cargo xtask VERB`.
-fn main() {}
+//! `cargo xtask VERB`: builds plugins and program, then runs; and the developers' tasks.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for the terminal"
+)]
+
+mod bench;
+mod build;
+mod ci;
+mod install;
+mod launch;
+mod metadata;
+mod process;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+
+const HELP: &str = "\
+Builds the program and its plugins, then runs; and the developers' tasks
+
+Usage: cargo xtask VERB [ARGS]
+
+Verbs of the program, with its own arguments (`cargo xtask search --help`):
+  search       Search; without arguments, the study that comes with the program
+  train        Train one network
+  transform    Apply passes to a network
+  list         List models, passes, strategies, engines and data sets
+  plugin       List, inspect, check, make and add plugins
+  data         List, describe and fetch data sets
+  completions  Print the completions of a shell
+  run -- ARGS  Run the program with any arguments
+
+Tasks:
+  build [--engine NAME]  Build and stage the program and its plugins
+  install [--root DIR]   Put the program in DIR/bin and its plugins beside it (by default in
+                         cargo's folder, whose bin is on the PATH)
+  test [ARGS]            Build, then run all tests, with cargo-nextest where it is installed
+  tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
+  ci [STEP...]           Run all checks: fmt, clippy, test, doc, tidy, deny
+  bench [NAME...]        Measure the bars of speed: train, trial, ask, load, start, study, rebuild
+
+Examples:
+  cargo xtask search
+  cargo xtask train jsc-d jets-sim --max-epochs 10 --batch-size 256
+  cargo xtask test -p firebrick-core
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            process::exit_code(&error)
+        }
+    }
+}
+
+fn run(args: &[String]) -> Result<ExitCode> {
+    let Some((verb, rest)) = args.split_first() else {
+        print!("{HELP}");
+        return Ok(ExitCode::from(2));
+    };
+    match verb.as_str() {
+        "search" | "train" | "transform" | "list" | "plugin" | "data" | "completions" => {
+            launch::launch(args)
+        }
+        "run" => launch::launch(rest.strip_prefix(&["--".to_owned()]).unwrap_or(rest)),
+        "build" => build::task(rest).map(|()| ExitCode::SUCCESS),
+        "install" => install::task(rest).map(|()| ExitCode::SUCCESS),
+        "test" => test::task(rest).map(|()| ExitCode::SUCCESS),
+        "tidy" => tidy::task(rest).map(|()| ExitCode::SUCCESS),
+        "ci" => ci::task(rest).map(|()| ExitCode::SUCCESS),
+        "bench" => bench::task(rest).map(|()| ExitCode::SUCCESS),
+        "help" | "--help" | "-h" => {
+            print!("{HELP}");
+            Ok(ExitCode::SUCCESS)
+        }
+        _ => bail!(process::Usage(format!(
+            "unknown verb `{verb}`\n\nhint: `cargo xtask help` shows the verbs"
+        ))),
+    }
+}
