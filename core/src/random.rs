@@ -18,9 +18,11 @@ pub enum Purpose {
     Propose = 1,
     /// A candidate's first weights; the counter is 0.
     Weights = 2,
-    /// The order of the rows; the counter is the epoch.
+    /// The order of the rows; the counter is the epoch, counted from 0.
     Shuffle = 3,
-    /// Dropout masks; the counter is the step.
+    /// Dropout masks; the counter is the step, counted from 0 over all epochs. One `f32` in
+    /// `0.0..1.0` a value, dropout node after dropout node, row after row; a value is kept where it
+    /// is at least the node's `p`.
     Dropout = 4,
     /// A dataset's rows and splits; the counter is the row or 0.
     Dataset = 5,

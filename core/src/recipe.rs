@@ -1,5 +1,7 @@
 //! How a network is trained.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 /// How a network is trained. Defaults are decided where studies are read.
@@ -7,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub struct Recipe {
     /// How often every row is read, at least 1.
     pub max_epochs: usize,
-    /// Rows a step; the last batch of an epoch may be smaller.
+    /// Rows a step; the last batch of an epoch may differ, see [`Recipe::batches`].
     pub batch_size: usize,
     /// The learning rate of the first epoch.
     pub learning_rate: f64,
@@ -82,6 +84,27 @@ impl Recipe {
         }
     }
 
+    /// Returns which rows of an epoch's order each step reads, in order.
+    ///
+    /// A last batch of a single row joins the batch before it, because batch normalisation can't
+    /// take the variance of one row; only where batches are of one row anyway does it stay alone.
+    /// Every engine cuts an epoch like this, whatever the network, so that two engines see the
+    /// same batches.
+    pub fn batches(&self, n_rows: usize) -> Vec<Range<usize>> {
+        let mut batches: Vec<Range<usize>> = (0..n_rows)
+            .step_by(self.batch_size.max(1))
+            .map(|start| start..n_rows.min(start + self.batch_size.max(1)))
+            .collect();
+        if self.batch_size > 1
+            && batches.len() > 1
+            && batches.pop_if(|last| last.len() == 1).is_some()
+            && let Some(last) = batches.last_mut()
+        {
+            last.end = n_rows;
+        }
+        batches
+    }
+
     /// Returns what makes no sense about the recipe: the name of the key and the reason.
     ///
     /// # Errors
@@ -118,5 +141,33 @@ impl Recipe {
             (0.0..1.0).contains(&momentum),
             "at least 0 and below 1",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_last_batch_of_one_row_joins_the_one_before() {
+        let recipe = |batch_size| Recipe {
+            max_epochs: 1,
+            batch_size,
+            learning_rate: 0.1,
+            lr_scheduler: LrScheduler::Constant,
+            optimizer: Optimizer::Adam,
+            weight_decay: 0.0,
+            momentum: 0.0,
+            nesterov: false,
+            keep: Keep::Last,
+            patience: None,
+            log_every_n_steps: None,
+        };
+        assert_eq!(recipe(4).batches(10), [0..4, 4..8, 8..10]);
+        assert_eq!(recipe(4).batches(9), [0..4, 4..9]);
+        assert_eq!(recipe(4).batches(8), [0..4, 4..8]);
+        assert_eq!(recipe(1).batches(3), [0..1, 1..2, 2..3]);
+        assert_eq!(recipe(4).batches(1), [0..1]);
+        assert_eq!(recipe(4).batches(0), []);
     }
 }
