@@ -249,7 +249,8 @@ impl Domain {
                 step,
                 log,
             } => {
-                if !(low <= high && low.is_finite() && high.is_finite()) {
+                // An infinite distance of two finite limits can't be drawn from evenly.
+                if !(low <= high && (high - low).is_finite()) {
                     return Err(format!("needs finite low <= high, has {low} and {high}"));
                 }
                 if step.is_some_and(|step| !(step > 0.0 && (high - low) / step < 1e15)) {

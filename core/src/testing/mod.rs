@@ -10,4 +10,4 @@ mod strategy;
 pub use engine::check_engine;
 pub use model::check_model;
 pub use pass::check_pass;
-pub use strategy::check_strategy;
+pub use strategy::{check_strategy, check_strategy_without_repeats};

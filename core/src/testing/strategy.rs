@@ -1,11 +1,537 @@
 //! What every strategy must hold.
 
-use crate::strategy::{Strategy, Study};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Checks a strategy.
+use crate::objective::Direction;
+use crate::space::{Condition, Domain, Parameter, Space};
+use crate::strategy::{Strategy, StrategyError, Study};
+use crate::trial::{Outcome, Trial};
+use crate::value::{Params, Value};
+
+/// How many trials a checked study has, if its space has so many points.
+const N_TRIALS: u64 = 30;
+/// How many trials are asked for at once.
+const BATCH: u64 = 4;
+
+/// Checks a strategy on small studies: categorical, ordinal, whole, real and conditional
+/// parameters, one point and more than 2^64 points, one objective and two, with and without a
+/// known number of trials.
+///
+/// `make` makes the strategy for a study, with the settings that are to be checked. It may refuse
+/// a space with [`StrategyError::Space`], naming the parameter that it can't handle.
+///
+/// Held to be true:
+/// - Proposals are canonical points of the space, at most one for each number asked.
+/// - The answer to a number depends on the study, the trials told and the numbers asked before it
+///   and not told yet: asking again, asking another instance, or asking for more numbers in the
+///   same call does not change it. Nor does whether trials were told in one call or in many.
+/// - An answer that is shorter than asked stays so: afterwards there is nothing.
+/// - Failed, pruned and infeasible trials, huge values, points that someone else proposed and
+///   trials told late are taken without an error.
+///
+/// Points may come twice; [`check_strategy_without_repeats`] is for strategies that never do that.
 ///
 /// # Panics
-/// If a promise is broken.
-pub fn check_strategy(make: impl Fn(&Study) -> Box<dyn Strategy>) {
-    let _ = make;
+/// If a promise is broken, with a message that says which one and in which study.
+///
+/// # Example
+/// ```
+/// use firebrick_core::random::{Purpose, stream};
+/// use firebrick_core::strategy::{Strategy, StrategyError, Study};
+/// use firebrick_core::testing::check_strategy;
+/// use firebrick_core::{trial::Trial, value::Params};
+///
+/// struct Draw(Study);
+///
+/// impl Strategy for Draw {
+///     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
+///         let rng = |number: &u64| stream(self.0.seed, Purpose::Propose, *number);
+///         Ok(numbers.iter().map(|n| self.0.space.sample(&mut rng(n))).collect())
+///     }
+///     fn tell(&mut self, _: &[Trial]) -> Result<(), StrategyError> {
+///         Ok(())
+///     }
+/// }
+///
+/// check_strategy(|study| Ok(Box::new(Draw(study.clone()))));
+/// ```
+pub fn check_strategy(make: impl Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>) {
+    for case in cases() {
+        let Some(mut live) = case.made(&make) else {
+            continue;
+        };
+        let trials = case.run(live.as_mut(), &make);
+        let mut again = case.made(&make).unwrap_or_else(|| {
+            panic!("{case}: the strategy was made once and is refused the second time")
+        });
+        let repeated = case.run(again.as_mut(), &make);
+        assert_eq!(
+            repeated, trials,
+            "{case}: the same study gives the same proposals"
+        );
+        case.check_late_and_foreign_trials(&make, &trials);
+    }
+}
+
+/// Checks a strategy as [`check_strategy`] does, and that it proposes every point of a finite
+/// space exactly once and then nothing.
+///
+/// # Panics
+/// If a promise is broken, with a message that says which one and in which study.
+pub fn check_strategy_without_repeats(
+    make: impl Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>,
+) {
+    check_strategy(&make);
+    for case in cases() {
+        let Some(size) = case.study.space.size().filter(|size| *size <= 100) else {
+            continue;
+        };
+        let Some(mut strategy) = case.made(&make) else {
+            continue;
+        };
+        let mut proposed = BTreeSet::new();
+        for first in (0..=size as u64).step_by(BATCH as usize) {
+            let numbers: Vec<u64> = (first..first + BATCH).collect();
+            let mut trials = Vec::new();
+            for (number, params) in numbers.iter().zip(case.ask(strategy.as_mut(), &numbers)) {
+                assert!(
+                    proposed.insert(params.clone()),
+                    "{case}: {{{params}}} comes twice"
+                );
+                trials.push(case.finished(*number, params));
+            }
+            case.tell(strategy.as_mut(), &trials);
+        }
+        assert_eq!(
+            proposed.len() as u128,
+            size,
+            "{case}: every point is proposed once"
+        );
+        let more = case.ask(strategy.as_mut(), &[size as u64 + BATCH]);
+        assert!(
+            more.is_empty(),
+            "{case}: nothing is proposed after the last point"
+        );
+    }
+}
+
+/// A study under check.
+struct Case {
+    name: &'static str,
+    study: Study,
+}
+
+impl std::fmt::Display for Case {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let n = self.study.directions.len();
+        write!(formatter, "{} space, {n} objective(s)", self.name)
+    }
+}
+
+impl Case {
+    fn made<M>(&self, make: M) -> Option<Box<dyn Strategy>>
+    where
+        M: Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>,
+    {
+        match make(&self.study) {
+            Ok(strategy) => Some(strategy),
+            Err(StrategyError::Space { parameter, .. }) => {
+                let known = self.study.space.parameter(&parameter).is_some();
+                assert!(
+                    known,
+                    "{self}: the refusal names `{parameter}`, which is not in the space"
+                );
+                None
+            }
+            Err(error) => panic!("{self}: the strategy can't be made: {error}"),
+        }
+    }
+
+    /// Runs a study to its end, checking every answer against other ways to ask for it.
+    fn run<M>(&self, strategy: &mut dyn Strategy, make: M) -> Vec<Trial>
+    where
+        M: Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>,
+    {
+        let mut trials: Vec<Trial> = Vec::new();
+        for first in (0..N_TRIALS).step_by(BATCH as usize) {
+            let numbers: Vec<u64> = (first..first + BATCH).collect();
+            let answer = self.ask(strategy, &numbers);
+            let again = self.ask(strategy, &numbers);
+            assert_eq!(again, answer, "{self}: asking again gives the same answer");
+
+            let replayed = || self.made(&make);
+            if let Some(mut fresh) = replayed() {
+                self.tell(fresh.as_mut(), &trials);
+                let one = self.ask(fresh.as_mut(), &numbers[..1]);
+                let n_one = answer.len().min(1);
+                assert_eq!(
+                    one,
+                    answer[..n_one],
+                    "{self}: numbers after it do not change the answer to trial {first}"
+                );
+            }
+            if let Some(mut fresh) = replayed() {
+                for trial in &trials {
+                    self.tell(fresh.as_mut(), std::slice::from_ref(trial));
+                }
+                let replay = self.ask(fresh.as_mut(), &numbers);
+                assert_eq!(
+                    replay, answer,
+                    "{self}: a resumed study goes on as it would have"
+                );
+            }
+
+            let exhausted = answer.len() < numbers.len();
+            let proposed = numbers.iter().zip(answer);
+            let finished: Vec<Trial> = proposed
+                .map(|(number, params)| self.finished(*number, params))
+                .collect();
+            self.tell(strategy, &finished);
+            trials.extend(finished);
+            if exhausted {
+                for later in [first + BATCH, first + 3 * BATCH] {
+                    let more = self.ask(strategy, &[later]);
+                    assert!(more.is_empty(), "{self}: a short answer is the end");
+                }
+                break;
+            }
+        }
+        trials
+    }
+
+    /// Tells trials while others are out, and trials that the strategy never proposed.
+    fn check_late_and_foreign_trials<M>(&self, make: M, trials: &[Trial])
+    where
+        M: Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>,
+    {
+        let Some(mut strategy) = self.made(&make) else {
+            return;
+        };
+        if let Some(last) = trials.last() {
+            let queued = self.finished(0, last.params.clone());
+            self.tell(strategy.as_mut(), &[queued]);
+        }
+        let mut out: Vec<Trial> = Vec::new();
+        for number in 1..N_TRIALS {
+            for params in self.ask(strategy.as_mut(), &[number]) {
+                out.push(self.finished(number, params));
+            }
+            if out.len() > 3 {
+                self.tell(strategy.as_mut(), &[out.remove(0)]);
+            }
+        }
+        self.tell(strategy.as_mut(), &out);
+        self.ask(strategy.as_mut(), &[N_TRIALS]);
+    }
+
+    fn ask(&self, strategy: &mut dyn Strategy, numbers: &[u64]) -> Vec<Params> {
+        let answer = strategy
+            .ask(numbers)
+            .unwrap_or_else(|error| panic!("{self}: asking for trials {numbers:?}: {error}"));
+        assert!(
+            answer.len() <= numbers.len(),
+            "{self}: {} proposals for {} trials",
+            answer.len(),
+            numbers.len()
+        );
+        for params in &answer {
+            match self.study.space.canonical(params) {
+                Ok(canonical) => {
+                    assert_eq!(params, &canonical, "{self}: proposals are canonical");
+                }
+                Err(error) => panic!("{self}: {{{params}}} is outside the space: {error}"),
+            }
+        }
+        answer
+    }
+
+    fn tell(&self, strategy: &mut dyn Strategy, trials: &[Trial]) {
+        if let Err(error) = strategy.tell(trials) {
+            let numbers: Vec<u64> = trials.iter().map(|trial| trial.number).collect();
+            panic!("{self}: telling trials {numbers:?}: {error}");
+        }
+    }
+
+    /// Returns how a trial would end: every outcome comes up, and values from tame to huge.
+    fn finished(&self, number: u64, params: Params) -> Trial {
+        let reason = "for the check".to_owned();
+        let steps = (0..number % 3).map(|step| (step, number as f64 - step as f64));
+        let outcome = match number % 8 {
+            2 => Outcome::Failed { reason },
+            4 => Outcome::Pruned { step: number % 3 },
+            6 => Outcome::Infeasible { reason },
+            7 => Outcome::Complete {
+                values: self.values(|idx| [1e300, -1e300][idx % 2]),
+            },
+            _ => {
+                let scale = params
+                    .iter()
+                    .map(|(_, value)| value.as_f64().unwrap_or(1.0))
+                    .sum();
+                let tilt = |idx: usize| {
+                    if idx == 0 {
+                        scale
+                    } else {
+                        number as f64 - scale
+                    }
+                };
+                Outcome::Complete {
+                    values: self.values(tilt),
+                }
+            }
+        };
+        let metrics = BTreeMap::new();
+        Trial {
+            number,
+            params,
+            outcome,
+            metrics,
+            intermediate: steps.collect(),
+        }
+    }
+
+    fn values(&self, value: impl Fn(usize) -> f64) -> Vec<f64> {
+        (0..self.study.directions.len()).map(value).collect()
+    }
+}
+
+fn cases() -> Vec<Case> {
+    let mut cases = Vec::new();
+    for (seed, (name, space)) in (0..).zip(spaces()) {
+        for directions in [
+            vec![Direction::Maximize],
+            vec![Direction::Maximize, Direction::Minimize],
+        ] {
+            let n_trials = (directions.len() == 1).then_some(N_TRIALS);
+            let space = space.clone();
+            let study = Study {
+                space,
+                directions,
+                seed,
+                n_trials,
+            };
+            cases.push(Case { name, study });
+        }
+    }
+    cases
+}
+
+fn spaces() -> Vec<(&'static str, Space)> {
+    let categorical = || {
+        let choices = ["none", "integer", "minifloat"].map(Value::from).to_vec();
+        Domain::Categorical { choices }
+    };
+    let ordinal = || Domain::Ordinal {
+        choices: [1, 2, 4, 8].map(Value::Int).to_vec(),
+    };
+    let int = |high, log| Domain::Int {
+        low: 1,
+        high,
+        step: 1,
+        log,
+    };
+    let float = |step, log| Domain::Float {
+        low: 0.5,
+        high: 2.0,
+        step,
+        log,
+    };
+    let wide: Vec<(String, Domain)> = (0..12)
+        .map(|n| (format!("p{n}"), int(100, false)))
+        .collect();
+    let wide = wide
+        .iter()
+        .map(|(name, domain)| parameter(name, domain.clone()));
+    let integer = |parameter: Parameter| {
+        let condition = Condition {
+            parameter: "format".to_owned(),
+            values: vec!["integer".into()],
+        };
+        Parameter {
+            condition: Some(condition),
+            ..parameter
+        }
+    };
+    let all = [
+        (
+            "categorical",
+            vec![parameter("a", categorical()), parameter("b", categorical())],
+        ),
+        (
+            "ordinal",
+            vec![parameter("a", ordinal()), parameter("b", ordinal())],
+        ),
+        (
+            "int",
+            vec![parameter("a", int(3, false)), parameter("b", int(6, true))],
+        ),
+        (
+            "conditional",
+            vec![
+                parameter("format", categorical()),
+                integer(parameter("format/width", ordinal())),
+                integer(parameter("format/fraction", int(3, false))),
+                parameter("multiplier", ordinal()),
+            ],
+        ),
+        (
+            "float",
+            vec![
+                parameter("a", float(None, false)),
+                parameter("b", float(None, true)),
+            ],
+        ),
+        (
+            "mixed",
+            vec![
+                parameter("a", float(Some(0.25), false)),
+                parameter("b", int(1000, true)),
+                parameter("c", categorical()),
+                parameter("d", float(None, true)),
+            ],
+        ),
+        ("one-point", vec![parameter("a", int(1, false))]),
+        ("wide", wide.collect()),
+    ];
+    all.into_iter()
+        .map(|(name, parameters)| {
+            (
+                name,
+                Space::new(parameters).expect("the space is well-formed"),
+            )
+        })
+        .collect()
+}
+
+fn parameter(name: &str, domain: Domain) -> Parameter {
+    let name = name.to_owned();
+    Parameter {
+        name,
+        domain,
+        condition: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, stream};
+
+    /// A strategy with one fault.
+    struct Faulty {
+        study: Study,
+        fault: Fault,
+        n_asked: u64,
+    }
+
+    #[derive(Clone, Copy, PartialEq)]
+    enum Fault {
+        None,
+        NotCanonical,
+        OutsideTheSpace,
+        TooMany,
+        ForgetsNothing,
+        StopsOnce,
+        FailsOnFailure,
+    }
+
+    impl Strategy for Faulty {
+        fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
+            self.n_asked += 1;
+            let draw = |number: &u64| {
+                let n_before = if self.fault == Fault::ForgetsNothing {
+                    self.n_asked
+                } else {
+                    0
+                };
+                let mut rng = stream(self.study.seed + n_before, Purpose::Propose, *number);
+                self.study.space.sample(&mut rng)
+            };
+            let mut answer: Vec<Params> = numbers.iter().map(draw).collect();
+            match self.fault {
+                Fault::NotCanonical => answer[0] = Params::new(),
+                Fault::OutsideTheSpace => answer[0].insert("a", "nowhere"),
+                Fault::TooMany => answer.push(answer[0].clone()),
+                Fault::StopsOnce if numbers[0] == 0 => answer.clear(),
+                _ => {}
+            }
+            Ok(answer)
+        }
+
+        fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {
+            let failed = trials
+                .iter()
+                .any(|t| matches!(t.outcome, Outcome::Failed { .. }));
+            if failed && self.fault == Fault::FailsOnFailure {
+                return Err(StrategyError::Other("a trial failed".to_owned()));
+            }
+            Ok(())
+        }
+    }
+
+    fn complaint(fault: Fault, check: impl Fn(Fault) + std::panic::RefUnwindSafe) -> String {
+        let panic = std::panic::catch_unwind(|| check(fault)).expect_err("the fault is found");
+        panic.downcast_ref::<String>().cloned().unwrap_or_default()
+    }
+
+    fn check(fault: Fault) {
+        check_strategy(|study| {
+            let study = study.clone();
+            Ok(Box::new(Faulty {
+                study,
+                fault,
+                n_asked: 0,
+            }))
+        });
+    }
+
+    #[test]
+    fn an_honest_strategy_passes() {
+        check(Fault::None);
+    }
+
+    #[test]
+    fn every_fault_is_found() {
+        for (fault, message) in [
+            (Fault::NotCanonical, "proposals are canonical"),
+            (Fault::OutsideTheSpace, "is outside the space"),
+            (Fault::TooMany, "5 proposals for 4 trials"),
+            (Fault::ForgetsNothing, "asking again gives the same answer"),
+            (Fault::StopsOnce, "a short answer is the end"),
+            (Fault::FailsOnFailure, "a trial failed"),
+        ] {
+            let complaint = complaint(fault, check);
+            assert!(complaint.contains(message), "{message}: {complaint}");
+        }
+    }
+
+    #[test]
+    fn repeats_are_found_where_there_should_be_none() {
+        let complaint = complaint(Fault::None, |fault| {
+            check_strategy_without_repeats(|study| {
+                let study = study.clone();
+                Ok(Box::new(Faulty {
+                    study,
+                    fault,
+                    n_asked: 0,
+                }))
+            });
+        });
+        assert!(complaint.contains("comes twice"), "{complaint}");
+    }
+
+    #[test]
+    fn a_refusal_must_name_a_parameter_of_the_space() {
+        check_strategy(|study| {
+            let parameter = study.space.parameters()[0].name.clone();
+            Err(StrategyError::Space {
+                parameter,
+                reason: "is not for us".to_owned(),
+            })
+        });
+        let complaint = complaint(Fault::None, |_| {
+            check_strategy(|_| Err(StrategyError::Other("no".to_owned())));
+        });
+        assert!(complaint.contains("can't be made: no"), "{complaint}");
+    }
 }
