@@ -1,0 +1,62 @@
+//! What a study does where neither file nor command line says anything: every decision, in one
+//! place.
+//!
+//! The study that runs without any file is `default.toml` beside this file.
+
+use firebrick_core::objective::Direction;
+use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+
+/// The study that runs without a file: the seed's search, with objectives that can differ.
+pub(super) const STUDY: &str = include_str!("default.toml");
+/// What the study that runs without a file is called in messages.
+pub(super) const STUDY_NAME: &str = "the built-in study";
+
+pub(super) const MODEL: &str = "jsc-three-linear";
+pub(super) const DATASET: &str = "jets-sim";
+pub(super) const ENGINE: &str = "auto";
+pub(super) const STRATEGY: &str = "tpe";
+pub(super) const SEED: u64 = 0;
+
+/// The share of the rows that is kept for the end, where a dataset has no test split of its own.
+pub(super) const TEST_SHARE: f64 = 0.2;
+/// The share of the training rows that candidates are judged on.
+pub(super) const VALIDATION_SHARE: f64 = 0.2;
+
+pub(super) const N_TRIALS: u64 = 40;
+/// How many candidates are asked for at a time. It is independent of `n_jobs`, so that the same
+/// candidates are proposed however many train at a time.
+pub(super) const POPULATION: usize = 4;
+
+/// How networks are trained.
+///
+/// MASE's rate of 1e-5 hardly moves a network of this size in ten epochs; ours is the usual one of
+/// Adam. MASE trains 20 epochs.
+pub(super) const RECIPE: Recipe = Recipe {
+    max_epochs: 10,
+    batch_size: 128,
+    learning_rate: 1e-3,
+    lr_scheduler: LrScheduler::Cosine,
+    optimizer: Optimizer::Adam,
+    weight_decay: 0.0,
+    momentum: 0.9,
+    nesterov: true,
+    keep: Keep::Best,
+    patience: None,
+    log_every_n_steps: Some(50),
+};
+
+/// What is wanted where a search names no metric.
+pub(super) const METRICS: [(&str, Direction); 2] = [
+    ("accuracy", Direction::Maximize),
+    ("params", Direction::Minimize),
+];
+
+/// Returns the direction of a metric whose better side is not in doubt.
+pub(super) fn direction(metric: &str) -> Option<Direction> {
+    match metric {
+        "accuracy" | "macro_accuracy" => Some(Direction::Maximize),
+        "loss" | "params" | "trainable_params" | "macs" | "flops" | "size_bits"
+        | "average_bitwidth" => Some(Direction::Minimize),
+        _ => None,
+    }
+}
