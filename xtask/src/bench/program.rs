@@ -119,20 +119,23 @@ pub(super) fn ask(workspace: &Workspace) -> Result<Vec<Row>> {
     parse_ask(&process::read(&mut command)?)
 }
 
-/// Reads lines such as `tpe ask: 0.35 ms`.
+/// Reads lines of JSON, one a case.
 fn parse_ask(text: &str) -> Result<Vec<Row>> {
-    let rows: Vec<Row> = text
-        .lines()
-        .filter_map(|line| {
-            let (what, time) = line.rsplit_once(": ")?;
-            let value: f64 = time.strip_suffix(" ms")?.trim().parse().ok()?;
-            Some(Row::new(what.trim(), value, "ms"))
-        })
-        .collect();
-    if rows.is_empty() {
-        bail!("example `ask_time` printed no line such as `tpe ask: 0.35 ms`");
-    }
-    Ok(rows)
+    let case = |line: &str| -> Option<Row> {
+        let case: Value = serde_json::from_str(line).ok()?;
+        let count = |key: &str| case[key].as_u64();
+        let what = format!(
+            "ask of {}, {} parameters, {} objectives, after {} trials",
+            case["strategy"].as_str()?,
+            count("n_parameters")?,
+            count("n_objectives")?,
+            count("n_trials")?,
+        );
+        Some(Row::new(what, case["ask_us"].as_f64()? / 1e3, "ms"))
+    };
+    text.lines()
+        .map(|line| case(line).with_context(|| format!("`ask_time` printed `{line}`")))
+        .collect()
 }
 
 /// Returns the program, deaf to the plugins of this user, its messages hidden.
@@ -205,8 +208,16 @@ mod tests {
 
     #[test]
     fn reads_the_time_of_an_ask() {
-        let rows = parse_ask("strategies\ntpe ask: 0.35 ms\n").unwrap();
-        assert_eq!((rows[0].what.as_str(), rows[0].value), ("tpe ask", 0.35));
-        assert!(parse_ask("nothing").is_err());
+        let line = r#"{"strategy": "tpe", "n_parameters": 6, "n_objectives": 2, "n_trials": 100, "ask_us": 350.0}"#;
+        let rows = parse_ask(line).unwrap();
+        assert_eq!(
+            rows[0].what,
+            "ask of tpe, 6 parameters, 2 objectives, after 100 trials"
+        );
+        assert_eq!(rows[0].value, 0.35);
+        assert_eq!(
+            parse_ask("nothing").unwrap_err().to_string(),
+            "`ask_time` printed `nothing`"
+        );
     }
 }
