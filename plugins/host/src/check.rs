@@ -1,0 +1,58 @@
+//! What `firebrick plugin check` looks at.
+
+use std::path::Path;
+
+use firebrick_core::registry::{Entry, Factory};
+use serde::Serialize;
+
+use crate::load::{PluginInfo, load_file};
+use crate::refusal::Refusal;
+
+/// What checking a plugin found.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// What the plugin says about itself.
+    pub plugin: PluginInfo,
+    /// What its author should look at: items that can't be made or say nothing about themselves.
+    pub findings: Vec<String>,
+}
+
+/// Loads a file as a plugin and makes one of each of its items but the strategies, which need a
+/// study.
+///
+/// This process runs the plugin's code and dies with it; a program that should not runs this in a
+/// child process.
+///
+/// # Errors
+/// Why it is no plugin for this program.
+pub fn check_file(path: &Path) -> Result<Report, Refusal> {
+    let plugin = load_file(path)?;
+    let mut findings = Vec::new();
+    if plugin.info.items.is_empty() {
+        findings.push("it has no items: is `use ITS_CRATE as _;` missing?".to_owned());
+    }
+    for entry in plugin.entries() {
+        let (kind, name) = (entry.manifest.kind, &entry.manifest.name);
+        if let Err(error) = make(&entry) {
+            findings.push(error);
+        }
+        if entry.manifest.summary().is_empty() {
+            findings.push(format!(
+                "{kind} `{name}` has no description: its arguments need a doc comment"
+            ));
+        }
+    }
+    Ok(Report {
+        plugin: plugin.info,
+        findings,
+    })
+}
+
+fn make(entry: &Entry) -> Result<(), String> {
+    match &entry.factory {
+        Factory::Model(make) => make().map(drop),
+        Factory::Pass(make) => make().map(drop),
+        Factory::Engine(make) => make().map(drop),
+        Factory::Strategy(_) => Ok(()),
+    }
+}
