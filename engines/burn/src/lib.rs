@@ -1,1 +1,16 @@
-//! Trains any graph with burn.
+//! Trains any graph with burn: the engine `burn`.
+//!
+//! A graph is interpreted node by node over tensors of burn's run-time devices. Gradients are
+//! computed by backward passes written out op by op (`ops`), all weights lie in one vector
+//! (`parameters`), and optimisers step along it as PyTorch's do (`optimizer`).
+
+mod engine;
+mod loss;
+mod network;
+mod ops;
+mod optimizer;
+mod parameters;
+mod rows;
+mod train;
+
+pub use engine::{BurnEngine, Settings};

@@ -1,0 +1,42 @@
+//! What each op computes, forwards and backwards, on tensors without a tape.
+//!
+//! Results of all nodes have one rank, `[rows, channels, places]`: a feature vector has one place
+//! a channel, a picture height times width. Ops that need height and width get them from the
+//! graph. Each backward function takes the gradient of the loss by the op's result and returns
+//! the gradient by what the op read.
+
+pub(crate) mod batch_norm;
+pub(crate) mod conv2d;
+pub(crate) mod dropout;
+pub(crate) mod join;
+pub(crate) mod linear;
+pub(crate) mod pool;
+pub(crate) mod relu;
+
+use burn::tensor::Tensor;
+
+/// A result or a gradient, `[rows, channels, places]`.
+pub(crate) type Values = Tensor<3>;
+
+/// Sums over rows and places: `[rows, channels, places]` to `[1, channels, 1]`.
+fn channel_sums(x: Values) -> Values {
+    let [rows, channels, places] = x.dims();
+    let sums = x.reshape([rows, channels * places]).sum_dim(0);
+    let sums = sums.reshape([1, channels, places]);
+    match places {
+        1 => sums,
+        _ => sums.sum_dim(2),
+    }
+}
+
+/// Gives a vector over channels the rank of results: `[channels]` to `[1, channels, 1]`.
+fn per_channel(vector: Tensor<1>) -> Values {
+    let channels = vector.dims()[0];
+    vector.reshape([1, channels, 1])
+}
+
+/// Makes a vector of `[1, channels, 1]`.
+fn vector(sums: Values) -> Tensor<1> {
+    let channels = sums.dims()[1];
+    sums.reshape([channels])
+}

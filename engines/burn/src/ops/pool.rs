@@ -1,0 +1,98 @@
+//! Pooling over height and width.
+
+use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
+use burn::tensor::{Int, Tensor, module};
+
+use super::Values;
+use super::conv2d::{picture, places};
+
+/// The window of a pool, and the picture that it reads.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Window {
+    /// Height and width of what is read.
+    pub(crate) size_in: [usize; 2],
+    /// Height and width of the result.
+    pub(crate) size_out: [usize; 2],
+    /// Height and width of the window.
+    pub(crate) kernel: [usize; 2],
+    /// Step in height and width.
+    pub(crate) stride: [usize; 2],
+    /// Border on both sides of height and width.
+    pub(crate) padding: [usize; 2],
+}
+
+impl Window {
+    fn max_options(&self) -> MaxPoolOptions<2> {
+        MaxPoolOptions::new(self.kernel)
+            .with_stride(self.stride)
+            .with_padding(self.padding)
+    }
+}
+
+/// Returns the largest value of each window.
+pub(crate) fn forward_max(x: Values, window: &Window) -> Values {
+    places(module::max_pool2d(
+        picture(x, window.size_in),
+        window.max_options(),
+    ))
+}
+
+/// Returns the largest value of each window and where it was.
+pub(crate) fn forward_max_with_indices(x: Values, window: &Window) -> (Values, Tensor<4, Int>) {
+    let x = picture(x, window.size_in);
+    let (y, indices) = module::max_pool2d_with_indices(x, window.max_options());
+    (places(y), indices)
+}
+
+/// Returns the gradient by `x`: what a window passes on goes to its largest value.
+pub(crate) fn backward_max(
+    x: Values,
+    indices: Tensor<4, Int>,
+    grad: Values,
+    window: &Window,
+) -> Values {
+    places(module::max_pool2d_with_indices_backward(
+        picture(x, window.size_in),
+        window.kernel,
+        window.stride,
+        window.padding,
+        [1, 1],
+        false,
+        picture(grad, window.size_out),
+        indices,
+    ))
+}
+
+/// Returns the mean of each window, zeros of the border counted.
+pub(crate) fn forward_avg(x: Values, window: &Window) -> Values {
+    let options = AvgPoolOptions::new(window.kernel)
+        .with_stride(window.stride)
+        .with_padding(window.padding)
+        .with_count_include_pad(true);
+    places(module::avg_pool2d(picture(x, window.size_in), options))
+}
+
+/// Returns the gradient by `x`: each value of a window gets an equal share.
+pub(crate) fn backward_avg(x: Values, grad: Values, window: &Window) -> Values {
+    places(module::avg_pool2d_backward(
+        picture(x, window.size_in),
+        picture(grad, window.size_out),
+        window.kernel,
+        window.stride,
+        window.padding,
+        true,
+        false,
+    ))
+}
+
+/// Returns the mean over all places, `[rows, channels, 1]`.
+pub(crate) fn forward_global(x: Values) -> Values {
+    x.mean_dim(2)
+}
+
+/// Returns the gradient by `x` of `places` places.
+pub(crate) fn backward_global(grad: Values, places: usize) -> Values {
+    let [rows, channels, _] = grad.dims();
+    let share = grad.div_scalar(places as f64);
+    share.expand([rows, channels, places])
+}

@@ -1,0 +1,114 @@
+//! Steps along the gradient, as PyTorch takes them.
+
+use burn::tensor::Tensor;
+use firebrick_core::recipe::{Optimizer as Kind, Recipe};
+
+/// PyTorch's constants of Adam.
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPS: f64 = 1e-8;
+
+/// An optimiser with its state, over all that is trained in one vector.
+#[derive(Debug)]
+pub(crate) struct Optimizer {
+    kind: Kind,
+    weight_decay: f64,
+    momentum: f64,
+    nesterov: bool,
+    n_steps: i32,
+    /// Adam's mean of gradients, or the velocity of SGD.
+    first: Option<Tensor<1>>,
+    /// Adam's mean of squared gradients.
+    second: Option<Tensor<1>>,
+}
+
+impl Optimizer {
+    /// Returns the optimiser of a recipe before its first step.
+    pub(crate) fn new(recipe: &Recipe) -> Self {
+        Self {
+            kind: recipe.optimizer,
+            weight_decay: recipe.weight_decay,
+            momentum: recipe.momentum,
+            nesterov: recipe.nesterov,
+            n_steps: 0,
+            first: None,
+            second: None,
+        }
+    }
+
+    /// Returns the parameters after a step along the gradient.
+    pub(crate) fn step(
+        &mut self,
+        parameters: Tensor<1>,
+        gradient: Tensor<1>,
+        learning_rate: f64,
+    ) -> Tensor<1> {
+        self.n_steps = self.n_steps.saturating_add(1);
+        let decays = self.weight_decay != 0.0;
+        match self.kind {
+            Kind::AdamW => {
+                let parameters = match decays {
+                    true => parameters.mul_scalar(1.0 - learning_rate * self.weight_decay),
+                    false => parameters,
+                };
+                self.adam(parameters, gradient, learning_rate)
+            }
+            kind => {
+                let gradient = match decays {
+                    true => gradient + parameters.clone().mul_scalar(self.weight_decay),
+                    false => gradient,
+                };
+                match kind {
+                    Kind::Sgd => self.sgd(parameters, gradient, learning_rate),
+                    Kind::Adam | Kind::AdamW => self.adam(parameters, gradient, learning_rate),
+                }
+            }
+        }
+    }
+
+    /// # Source
+    /// Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with eps outside the bias correction of the
+    /// second moment, as PyTorch has it.
+    fn adam(&mut self, parameters: Tensor<1>, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
+        let squared = (gradient.clone() * gradient.clone()).mul_scalar(1.0 - BETA_2);
+        let second = match self.second.take() {
+            Some(second) => second.mul_scalar(BETA_2) + squared,
+            None => squared,
+        };
+        let gradient = gradient.mul_scalar(1.0 - BETA_1);
+        let first = match self.first.take() {
+            Some(first) => first.mul_scalar(BETA_1) + gradient,
+            None => gradient,
+        };
+        let correction_1 = 1.0 - BETA_1.powi(self.n_steps);
+        let correction_2 = (1.0 - BETA_2.powi(self.n_steps)).sqrt();
+        let deviation = second
+            .clone()
+            .sqrt()
+            .div_scalar(correction_2)
+            .add_scalar(EPS);
+        let step = first.clone().mul_scalar(rate / correction_1) / deviation;
+        self.first = Some(first);
+        self.second = Some(second);
+        parameters - step
+    }
+
+    /// # Source
+    /// Sutskever et al., "On the importance of initialization and momentum", ICML 2013, in
+    /// PyTorch's form: the first velocity is the first gradient, and no dampening.
+    fn sgd(&mut self, parameters: Tensor<1>, gradient: Tensor<1>, rate: f64) -> Tensor<1> {
+        if self.momentum == 0.0 {
+            return parameters - gradient.mul_scalar(rate);
+        }
+        let velocity = match self.first.take() {
+            Some(velocity) => velocity.mul_scalar(self.momentum) + gradient.clone(),
+            None => gradient.clone(),
+        };
+        self.first = Some(velocity.clone());
+        let direction = match self.nesterov {
+            true => gradient + velocity.mul_scalar(self.momentum),
+            false => velocity,
+        };
+        parameters - direction.mul_scalar(rate)
+    }
+}

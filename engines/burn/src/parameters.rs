@@ -1,0 +1,177 @@
+//! The tensors of a network on a device.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use firebrick_core::graph::Graph;
+use firebrick_core::weights::{self, Weights, is_buffer, tensors};
+
+/// All tensors of a network.
+///
+/// What is trained lies in one vector, so that an optimiser's step is a dozen operations however
+/// many layers there are; nodes read views of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Parameters {
+    /// For each node of the graph, its tensors.
+    slots: Vec<Vec<Slot>>,
+    /// What the gradient moves, tensor after tensor.
+    pub(crate) trained: Tensor<1>,
+    /// The others: running statistics and what is frozen.
+    pub(crate) kept: Vec<Tensor<1>>,
+}
+
+/// Where a tensor of a node lies.
+#[derive(Debug, Clone)]
+struct Slot {
+    name: &'static str,
+    shape: Vec<usize>,
+    home: Home,
+}
+
+#[derive(Debug, Clone)]
+enum Home {
+    Trained { ordinal: usize, range: Range<usize> },
+    Kept(usize),
+}
+
+/// The gradients by what is trained, tensor by tensor.
+#[derive(Debug)]
+pub(crate) struct Gradients(Vec<Option<Tensor<1>>>);
+
+impl Parameters {
+    /// Puts weights that fit the graph onto a device.
+    pub(crate) fn new(graph: &Graph, weights: &Weights, device: &Device) -> Self {
+        let (mut slots, mut trained, mut kept) = (Vec::new(), Vec::new(), Vec::new());
+        let mut n_trained = 0;
+        for node in graph.nodes() {
+            let mut slots_of_node = Vec::new();
+            for (name, shape) in tensors(node) {
+                let data = &weights.0[&key(&node.name, name)].data;
+                let home = if node.annotations.frozen || is_buffer(name) {
+                    kept.push(vector(data.clone(), device));
+                    Home::Kept(kept.len() - 1)
+                } else {
+                    let range = trained.len()..trained.len() + data.len();
+                    trained.extend_from_slice(data);
+                    n_trained += 1;
+                    let ordinal = n_trained - 1;
+                    Home::Trained { ordinal, range }
+                };
+                slots_of_node.push(Slot { name, shape, home });
+            }
+            slots.push(slots_of_node);
+        }
+        Self {
+            slots,
+            trained: vector(trained, device),
+            kept,
+        }
+    }
+
+    /// Copies the tensors off the device.
+    pub(crate) fn to_weights(&self, graph: &Graph) -> Weights {
+        let trained = numbers(self.trained.clone());
+        let mut weights = BTreeMap::new();
+        for (node, slots) in graph.nodes().iter().zip(&self.slots) {
+            for slot in slots {
+                let data = match &slot.home {
+                    Home::Trained { range, .. } => trained[range.clone()].to_vec(),
+                    Home::Kept(idx) => numbers(self.kept[*idx].clone()),
+                };
+                let shape = slot.shape.clone();
+                weights.insert(key(&node.name, slot.name), weights::Tensor { shape, data });
+            }
+        }
+        Weights(weights)
+    }
+
+    /// Returns a tensor of a node in one dimension, if the node has it.
+    pub(crate) fn find(&self, node: usize, name: &str) -> Option<Tensor<1>> {
+        let slot = self.slots[node].iter().find(|slot| slot.name == name)?;
+        Some(match &slot.home {
+            Home::Trained { range, .. } => self.trained.clone().slice([range.clone()]),
+            Home::Kept(idx) => self.kept[*idx].clone(),
+        })
+    }
+
+    /// Returns a tensor that the op of a node always has, in one dimension.
+    pub(crate) fn get(&self, node: usize, name: &str) -> Tensor<1> {
+        self.find(node, name)
+            .expect("the op of the node has this tensor")
+    }
+
+    /// Returns the weight of a node in its own shape.
+    pub(crate) fn weight<const D: usize>(&self, node: usize) -> Tensor<D> {
+        let shape = &self.slots[node][0].shape;
+        let shape: [usize; D] = std::array::from_fn(|dim| shape[dim]);
+        self.get(node, "weight").reshape(shape)
+    }
+
+    /// Replaces a tensor that is not trained.
+    pub(crate) fn replace(&mut self, node: usize, name: &str, tensor: Tensor<1>) {
+        let slot = self.slots[node].iter().find(|slot| slot.name == name);
+        if let Some(Home::Kept(idx)) = slot.map(|slot| &slot.home) {
+            self.kept[*idx] = tensor;
+        }
+    }
+
+    /// Returns whether a node has a tensor that is trained.
+    pub(crate) fn trains(&self, node: usize) -> bool {
+        let trained = |slot: &Slot| matches!(slot.home, Home::Trained { .. });
+        self.slots[node].iter().any(trained)
+    }
+
+    /// Returns how many numbers are trained.
+    pub(crate) fn n_trained(&self) -> usize {
+        self.trained.dims()[0]
+    }
+
+    /// Returns a place for each gradient.
+    pub(crate) fn gradients(&self) -> Gradients {
+        let trained = |slot: &&Slot| matches!(slot.home, Home::Trained { .. });
+        let n_tensors = self.slots.iter().flatten().filter(trained).count();
+        Gradients(vec![None; n_tensors])
+    }
+
+    /// Notes the gradient by a tensor of a node; one that is not trained is dropped.
+    pub(crate) fn note(
+        &self,
+        gradients: &mut Gradients,
+        node: usize,
+        name: &str,
+        gradient: impl FnOnce() -> Tensor<1>,
+    ) {
+        let slot = self.slots[node].iter().find(|slot| slot.name == name);
+        if let Some(Home::Trained { ordinal, .. }) = slot.map(|slot| &slot.home) {
+            gradients.0[*ordinal] = Some(gradient());
+        }
+    }
+}
+
+impl Gradients {
+    /// Returns all gradients in one vector, in the order of [`Parameters::trained`].
+    pub(crate) fn flat(self) -> Tensor<1> {
+        let known = |gradient: Option<Tensor<1>>| {
+            gradient.expect("every node is read, so the output depends on every tensor")
+        };
+        Tensor::cat(self.0.into_iter().map(known).collect(), 0)
+    }
+}
+
+/// Copies numbers off the device.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor
+        .into_data()
+        .try_into_vec()
+        .expect("tensors are of float32")
+}
+
+fn vector(data: Vec<f32>, device: &Device) -> Tensor<1> {
+    let size = data.len();
+    Tensor::from_data(TensorData::new(data, [size]), device)
+}
+
+fn key(node: &str, tensor: &str) -> String {
+    format!("{node}.{tensor}")
+}
