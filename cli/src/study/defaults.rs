@@ -17,9 +17,9 @@ pub(super) const ENGINE: &str = "auto";
 pub(super) const STRATEGY: &str = "tpe";
 pub(super) const SEED: u64 = 0;
 
-/// The share of the rows that is kept for the end, where a dataset has no test split of its own.
+/// The share of the rows that is kept for the end, where a data set has no test split of its own.
 pub(super) const TEST_SHARE: f64 = 0.2;
-/// The share of the training rows that candidates are judged on.
+/// The share of the rows that candidates are judged on.
 pub(super) const VALIDATION_SHARE: f64 = 0.2;
 
 pub(super) const N_TRIALS: u64 = 40;

@@ -6,12 +6,14 @@
 //! the network; [`Loaded::blame`] gives such an error its line, and [`Loaded::search_space`]
 //! makes the space of a network.
 
+mod choices;
 mod defaults;
 mod error;
 mod file;
 mod goal;
 mod options;
 mod passes;
+mod plan;
 mod resolve;
 mod search;
 mod section;
@@ -261,7 +263,8 @@ impl Loaded {
                 .groups
                 .iter()
                 .find(|group| group.pass.as_deref() == Some(pass))?;
-            self.places.get(&space::path(&seed.key, &group.table, None))
+            let path = section::join("search.search_space.seed", &seed.key);
+            self.places.get(&section::join(&path, &group.table))
         })
     }
 

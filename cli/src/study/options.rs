@@ -82,6 +82,11 @@ pub(super) fn merge(file: &mut Table, options: &Options) -> Result<Vec<Notice>, 
     let mut notices = Vec::new();
     for given in &options.entries {
         let origin = Origin::Flag(given.flag.clone());
+        if given.value.is_null() {
+            // JSON has no other way to say so.
+            let what = format!("`{}` must be a finite number", given.key);
+            return Err(StudyError::at(&origin, what));
+        }
         let item = Item {
             raw: Raw::from_json(&given.value, &origin)?,
             origin,

@@ -58,7 +58,7 @@ pub(crate) struct DatasetSpec {
     pub(crate) n_rows: Option<usize>,
     /// Whether features are standardised by the training split.
     pub(crate) standardize: bool,
-    /// The share of the training rows that candidates are judged on, in `0.0..1.0`.
+    /// The share of the training rows that candidates are judged on, above 0 and below 1.
     pub(crate) validation: f64,
     /// The share of all rows that is kept for the end, in `0.0..1.0`, where the data set has no
     /// test split of its own.
@@ -250,8 +250,8 @@ fn read_model(mut table: Section<'_>) -> Result<ModelSpec, StudyError> {
 }
 
 fn read_dataset(mut table: Section<'_>) -> Result<DatasetSpec, StudyError> {
-    let share = |number: f64| (0.0..1.0).contains(&number);
-    let expected = "a share of at least 0 and below 1";
+    let share = |number: f64| number > 0.0 && number < 1.0;
+    let expected = "a share above 0 and below 1";
     let path = table.text("path")?;
     let stem = path.as_deref().and_then(|path| {
         std::path::Path::new(path)
@@ -265,10 +265,17 @@ fn read_dataset(mut table: Section<'_>) -> Result<DatasetSpec, StudyError> {
     let label = table.text("label")?;
     let n_rows = table.size("n_rows", 1)?;
     let standardize = table.switch("standardize")?.unwrap_or(true);
-    let validation = table.number("validation", "a share above 0 and below 1", |number| {
-        number > 0.0 && share(number)
-    })?;
-    let test = table.number("test", expected, share)?;
+    let validation = table.number("validation", expected, share)?;
+    let validation = validation.unwrap_or(defaults::VALIDATION_SHARE);
+    let test = table
+        .number("test", expected, share)?
+        .unwrap_or(defaults::TEST_SHARE);
+    if validation + test >= 1.0
+        && let Some(item) = table.item("test").or(table.item("validation"))
+    {
+        let what = format!("validation ({validation}) and test ({test}) leave no rows to train on");
+        return Err(StudyError::at(&item.origin, what));
+    }
     table.finish()?;
     Ok(DatasetSpec {
         name,
@@ -276,8 +283,8 @@ fn read_dataset(mut table: Section<'_>) -> Result<DatasetSpec, StudyError> {
         label,
         n_rows,
         standardize,
-        validation: validation.unwrap_or(defaults::VALIDATION_SHARE),
-        test: test.unwrap_or(defaults::TEST_SHARE),
+        validation,
+        test,
     })
 }
 

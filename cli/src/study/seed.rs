@@ -1,12 +1,12 @@
 //! `[search.search_space]`: which nodes may change, and how, before any network is known.
 
 use firebrick_core::hint::did_you_mean;
-use firebrick_core::space::{Domain, Parameter, Space};
 use firebrick_core::value::Value;
 use regex::Regex;
 
+use super::choices::{self, Choices};
 use super::error::{Notice, StudyError};
-use super::file::{Entry, Item, Raw};
+use super::file::Entry;
 use super::section::{Section, misfit, unknown_key};
 
 /// What may change, as the file says it.
@@ -58,15 +58,6 @@ pub(crate) struct Field {
     pub(crate) choices: Choices,
 }
 
-/// What a field can be.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Choices {
-    /// One of these distinct values, at least one.
-    List(Vec<Value>),
-    /// A number of this range.
-    Range(Domain),
-}
-
 /// The pass behind the seed's `name = ["output_only"]`.
 pub(crate) const CHANNEL_MULTIPLIER: &str = "channel_multiplier";
 /// The pass behind MASE's `name = ["integer"]`.
@@ -111,9 +102,7 @@ impl Group {
         field == "name"
             || match name {
                 Value::Null => false,
-                Value::Text(mode) if self.table == CONFIG => {
-                    mode != "input_only" || field != CHANNEL_MULTIPLIER
-                }
+                Value::Text(mode) if mode == "input_only" => field != CHANNEL_MULTIPLIER,
                 _ => true,
             }
     }
@@ -154,7 +143,7 @@ pub(super) fn read(
     }
     setup.finish()?;
     let table = section.section("seed")?;
-    let mut seeds = Vec::new();
+    let mut seeds: Vec<Seed> = Vec::new();
     for entry in table.rest() {
         if by == By::RegexName && entry.key != "default" {
             pattern(&entry.key).map_err(|reason| {
@@ -164,11 +153,15 @@ pub(super) fn read(
             })?;
         }
         let node = Section::of(table.path_of(&entry.key), &entry.item)?;
-        let groups = node.rest().map(|entry| read_group(&node, entry, notices));
-        seeds.push(Seed {
-            key: entry.key.clone(),
-            groups: groups.collect::<Result<_, _>>()?,
-        });
+        let mut groups = Vec::new();
+        for entry in node.rest() {
+            let group = read_group(&node, entry, notices)?;
+            let earlier = seeds.iter().flat_map(|seed| &seed.groups).chain(&groups);
+            check_spelling(&group, entry, earlier)?;
+            groups.push(group);
+        }
+        let key = entry.key.clone();
+        seeds.push(Seed { key, groups });
     }
     section.finish()?;
     Ok(SpaceSpec { by, seeds })
@@ -187,7 +180,7 @@ fn read_group(
     }
     let mut fields = Vec::new();
     for entry in entries {
-        let choices = read_choices(&table.path_of(&entry.key), &entry.item)?;
+        let choices = choices::read(&table.path_of(&entry.key), &entry.item)?;
         fields.push(Field {
             name: entry.key.clone(),
             choices,
@@ -198,6 +191,24 @@ fn read_group(
         pass: Some(entry.key.clone()),
         fields,
     })
+}
+
+/// Checks that a pass is spelled in one way: both at once would ask it two things.
+fn check_spelling<'a>(
+    group: &Group,
+    entry: &Entry,
+    mut earlier: impl Iterator<Item = &'a Group>,
+) -> Result<(), StudyError> {
+    let is_twin = |other: &&Group| other.pass == group.pass && other.table != group.table;
+    match (&group.pass, earlier.find(is_twin)) {
+        (Some(pass), Some(other)) => {
+            let (one, two) = (&other.table, &group.table);
+            let what = format!("`{one}` and `{two}` are two spellings of the pass `{pass}`");
+            let hint = "use one of them for all nodes".to_owned();
+            Err(StudyError::at(&entry.item.origin, what).hinted(hint))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reads a group in the seed's spelling: `name` says which pass it is about.
@@ -216,7 +227,7 @@ fn read_config(
         });
     };
     let path = table.path_of("name");
-    let Choices::List(names) = read_choices(&path, &first.item)? else {
+    let Choices::List(names) = choices::read(&path, &first.item)? else {
         return Err(misfit(&path, &first.item, "a list of names"));
     };
     let mut group = Group {
@@ -255,8 +266,8 @@ fn read_config(
                 &["name", CHANNEL_MULTIPLIER],
             ));
         }
-        let choices = read_choices(&path, &entry.item)?;
-        if is_multiplier && !positive(&choices) {
+        let choices = choices::read(&path, &entry.item)?;
+        if is_multiplier && !choices.are_positive() {
             return Err(misfit(&path, &entry.item, "a list of numbers above 0"));
         }
         if is_needed(&group, &entry.key) {
@@ -285,107 +296,4 @@ fn read_config(
         },
     );
     Ok(group)
-}
-
-fn positive(choices: &Choices) -> bool {
-    match choices {
-        Choices::List(values) => values
-            .iter()
-            .all(|value| value.as_f64().is_some_and(|number| number > 0.0)),
-        Choices::Range(Domain::Int { low, .. }) => *low > 0,
-        Choices::Range(Domain::Float { low, .. }) => *low > 0.0,
-        Choices::Range(_) => false,
-    }
-}
-
-/// Reads `[1, 2, 4]`, `2` or `{ low = 1, high = 4 }`.
-fn read_choices(path: &str, item: &Item) -> Result<Choices, StudyError> {
-    let expected = "a list of choices or `{ low, high }`";
-    let values = match &item.raw {
-        Raw::Table(_) => return read_range(Section::of(path.to_owned(), item)?),
-        Raw::List(items) => {
-            let values = items.iter().map(|item| {
-                value(&item.raw).ok_or_else(|| misfit(path, item, "a list of single values"))
-            });
-            values.collect::<Result<Vec<Value>, StudyError>>()?
-        }
-        raw => vec![value(raw).ok_or_else(|| misfit(path, item, expected))?],
-    };
-    let domain = Domain::Categorical {
-        choices: values.clone(),
-    };
-    check_domain(path, item, domain)?;
-    Ok(Choices::List(values))
-}
-
-fn read_range(mut table: Section<'_>) -> Result<Choices, StudyError> {
-    let path = table.path().to_owned();
-    let origin = table.origin().cloned();
-    let needs = |key: &str| StudyError {
-        origin: origin.clone(),
-        ..StudyError::absent(format!("`{path}` needs a `{key}`"))
-    };
-    let low = table.item("low").ok_or_else(|| needs("low"))?;
-    let high = table.item("high").ok_or_else(|| needs("high"))?;
-    let step = table.item("step");
-    let log = table.switch("log")?.unwrap_or(false);
-    let domain = match (&low.raw, &high.raw, step.map(|step| &step.raw)) {
-        (Raw::Int(low), Raw::Int(high), None | Some(Raw::Int(_))) => {
-            let step = table.whole("step", 1)?.unwrap_or(1);
-            Domain::Int {
-                low: *low,
-                high: *high,
-                step,
-                log,
-            }
-        }
-        _ => {
-            let low = table
-                .number("low", "a number", f64::is_finite)?
-                .ok_or_else(|| needs("low"))?;
-            let high = table.number("high", "a number", f64::is_finite)?;
-            let high = high.ok_or_else(|| needs("high"))?;
-            let step = table.number("step", "a number above 0", |step| step > 0.0)?;
-            Domain::Float {
-                low,
-                high,
-                step,
-                log,
-            }
-        }
-    };
-    table.finish()?;
-    let place = Item {
-        origin: low.origin.clone(),
-        raw: Raw::Null,
-    };
-    check_domain(&path, &place, domain.clone())?;
-    Ok(Choices::Range(domain))
-}
-
-/// Checks a domain by the rules of the core, which names no lines.
-fn check_domain(path: &str, item: &Item, domain: Domain) -> Result<(), StudyError> {
-    let parameter = Parameter {
-        name: path.to_owned(),
-        domain,
-        condition: None,
-    };
-    match Space::new(vec![parameter]) {
-        Ok(_) => Ok(()),
-        Err(firebrick_core::space::SpaceError::Parameter { reason, .. }) => {
-            Err(StudyError::at(&item.origin, format!("`{path}` {reason}")))
-        }
-        Err(error) => Err(StudyError::at(&item.origin, error.to_string())),
-    }
-}
-
-fn value(raw: &Raw) -> Option<Value> {
-    Some(match raw {
-        Raw::Null => Value::Null,
-        Raw::Bool(switch) => Value::Bool(*switch),
-        Raw::Int(int) => Value::Int(*int),
-        Raw::Float(float) => Value::Float(*float),
-        Raw::Text(text) => Value::Text(text.clone()),
-        Raw::List(_) | Raw::Table(_) => return None,
-    })
 }

@@ -9,9 +9,10 @@ use firebrick_core::space::Domain;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
+use super::choices::Choices;
 use super::resolve::{KEEPS, LR_SCHEDULERS, OPTIMIZERS, Study};
 use super::search::Search;
-use super::seed::{CONFIG, Choices, Group, SpaceSpec};
+use super::seed::{CONFIG, Group, SpaceSpec};
 
 impl Study {
     /// Returns the study as a file, every value explicit.

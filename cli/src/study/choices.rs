@@ -1,0 +1,145 @@
+//! What a field can be: `[1, 2, 4]`, `2`, or `{ low = 1, high = 4 }`.
+
+use firebrick_core::space::{Domain, Parameter, Space, SpaceError};
+use firebrick_core::value::Value;
+
+use super::error::StudyError;
+use super::file::{Item, Raw};
+use super::section::{Section, misfit};
+
+/// What a field can be.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Choices {
+    /// One of these distinct values, at least one.
+    List(Vec<Value>),
+    /// A number of this range.
+    Range(Domain),
+}
+
+impl Choices {
+    /// Returns the values as a parameter has them. Ordered numbers are sorted, since a strategy
+    /// takes neighbours for alike.
+    pub(super) fn domain(&self, is_ordered: bool) -> Domain {
+        match self {
+            Self::Range(domain) => domain.clone(),
+            Self::List(values) if is_ordered => {
+                let mut choices = values.clone();
+                let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+                if choices.iter().all(|value| value.as_f64().is_some()) {
+                    choices.sort_by(|a, b| number(a).total_cmp(&number(b)));
+                }
+                Domain::Ordinal { choices }
+            }
+            Self::List(values) => Domain::Categorical {
+                choices: values.clone(),
+            },
+        }
+    }
+
+    /// Returns whether every value is a number above 0.
+    pub(super) fn are_positive(&self) -> bool {
+        match self {
+            Self::List(values) => values
+                .iter()
+                .all(|value| value.as_f64().is_some_and(|number| number > 0.0)),
+            Self::Range(Domain::Int { low, .. }) => *low > 0,
+            Self::Range(Domain::Float { low, .. }) => *low > 0.0,
+            Self::Range(_) => false,
+        }
+    }
+}
+
+/// Reads what a field can be.
+///
+/// # Errors
+/// [`StudyError`] if there is nothing, something twice, or no range of numbers.
+pub(super) fn read(path: &str, item: &Item) -> Result<Choices, StudyError> {
+    let expected = "a list of choices or `{ low, high }`";
+    let values = match &item.raw {
+        Raw::Table(_) => return read_range(Section::of(path.to_owned(), item)?),
+        Raw::List(items) => {
+            let values = items.iter().map(|item| {
+                value(&item.raw).ok_or_else(|| misfit(path, item, "a list of single values"))
+            });
+            values.collect::<Result<Vec<Value>, StudyError>>()?
+        }
+        raw => vec![value(raw).ok_or_else(|| misfit(path, item, expected))?],
+    };
+    let domain = Domain::Categorical {
+        choices: values.clone(),
+    };
+    check_domain(path, item, domain)?;
+    Ok(Choices::List(values))
+}
+
+fn read_range(mut table: Section<'_>) -> Result<Choices, StudyError> {
+    let path = table.path().to_owned();
+    let origin = table.origin().cloned();
+    let needs = |key: &str| StudyError {
+        origin: origin.clone(),
+        ..StudyError::absent(format!("`{path}` needs a `{key}`"))
+    };
+    let low = table.item("low").ok_or_else(|| needs("low"))?;
+    let high = table.item("high").ok_or_else(|| needs("high"))?;
+    let step = table.item("step");
+    let log = table.switch("log")?.unwrap_or(false);
+    let domain = match (&low.raw, &high.raw, step.map(|step| &step.raw)) {
+        (Raw::Int(low), Raw::Int(high), None | Some(Raw::Int(_))) => {
+            let step = table.whole("step", 1)?.unwrap_or(1);
+            Domain::Int {
+                low: *low,
+                high: *high,
+                step,
+                log,
+            }
+        }
+        _ => {
+            let low = table
+                .number("low", "a number", f64::is_finite)?
+                .ok_or_else(|| needs("low"))?;
+            let high = table.number("high", "a number", f64::is_finite)?;
+            let high = high.ok_or_else(|| needs("high"))?;
+            let step = table.number("step", "a number above 0", |step| step > 0.0)?;
+            Domain::Float {
+                low,
+                high,
+                step,
+                log,
+            }
+        }
+    };
+    table.finish()?;
+    let place = Item {
+        origin: low.origin.clone(),
+        raw: Raw::Null,
+    };
+    check_domain(&path, &place, domain.clone())?;
+    Ok(Choices::Range(domain))
+}
+
+/// Checks a domain by the rules of the core, which names no lines.
+fn check_domain(path: &str, item: &Item, domain: Domain) -> Result<(), StudyError> {
+    let parameter = Parameter {
+        name: path.to_owned(),
+        domain,
+        condition: None,
+    };
+    match Space::new(vec![parameter]) {
+        Ok(_) => Ok(()),
+        Err(SpaceError::Parameter { reason, .. }) => {
+            Err(StudyError::at(&item.origin, format!("`{path}` {reason}")))
+        }
+        Err(error) => Err(StudyError::at(&item.origin, error.to_string())),
+    }
+}
+
+fn value(raw: &Raw) -> Option<Value> {
+    Some(match raw {
+        Raw::Null => Value::Null,
+        Raw::Bool(switch) => Value::Bool(*switch),
+        Raw::Int(int) => Value::Int(*int),
+        Raw::Float(float) => Value::Float(*float),
+        Raw::Text(text) => Value::Text(text.clone()),
+        Raw::List(_) | Raw::Table(_) => return None,
+    })
+}
