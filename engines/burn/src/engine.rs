@@ -226,3 +226,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
     format!("burn stopped: {}", text.unwrap_or("no reason given"))
 }
+
+#[cfg(test)]
+mod tests;
