@@ -1,4 +1,4 @@
-//! One set of features for each package that an engine needs, whatever is built.
+//! One set of features for each package from elsewhere, in `cargo xtask search` and in the tests.
 //!
 //! Cargo turns on the features that the packages of one command ask for together. If the tests
 //! asked for one more feature of, say, `regex-syntax`, then burn, which needs it, would be
@@ -18,27 +18,26 @@ type PackageId = String;
 /// The sets of features that a package is compiled with, in one build.
 type Features = BTreeMap<PackageId, BTreeSet<BTreeSet<String>>>;
 
-/// Compares what is compiled for one engine alone, for the program with its plugins, and for the
-/// tests of all members.
+/// Compares what `cargo xtask` compiles for each engine with what it compiles for the tests.
 pub(super) fn check(workspace: &Workspace) -> Result<Vec<Finding>> {
+    let tests = features(workspace, &["--workspace", "--edges", "normal,build,dev"])?;
     let plugins = workspace.plugins();
-    let all = features(workspace, &["--workspace", "--edges", "normal,build,dev"])?;
+    let (engines, items): (Vec<&str>, Vec<&str>) = plugins
+        .iter()
+        .partition(|plugin| plugin.contains("-engine-"));
     let mut findings = Vec::new();
-    for engine in plugins.iter().filter(|plugin| plugin.contains("-engine-")) {
-        let name = engine.trim_start_matches("firebrick-plugins-engine-");
-        let alone = ["--package", engine, "--edges", "normal,build"];
-        let place = format!("engines/{name}/Cargo.toml");
-        findings.extend(compare(&features(workspace, &alone)?, &all, &place));
-    }
-    let mut run = vec!["--edges", "normal,build", "--package", "firebrick-cli"];
-    run.extend(plugins.iter().flat_map(|plugin| ["--package", plugin]));
-    for finding in compare(&features(workspace, &run)?, &all, "cli/Cargo.toml") {
-        // What an engine lacks, it lacks beside the program too.
-        if !findings
-            .iter()
-            .any(|other: &Finding| other.what == finding.what)
-        {
-            findings.push(finding);
+    for engine in engines {
+        let mut run = vec!["--edges", "normal,build", "--package", "firebrick-cli"];
+        run.extend(
+            items
+                .iter()
+                .chain([&engine])
+                .flat_map(|plugin| ["--package", plugin]),
+        );
+        for finding in compare(&features(workspace, &run)?, &tests) {
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
         }
     }
     Ok(findings)
@@ -74,10 +73,10 @@ fn parse(tree: &str) -> Features {
 }
 
 /// Finds the packages that would be compiled again, with other features, for the tests.
-fn compare(part: &Features, all: &Features, place: &str) -> Vec<Finding> {
+fn compare(run: &Features, tests: &Features) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (package, sets) in part {
-        let others = all.get(package).cloned().unwrap_or_default();
+    for (package, sets) in run {
+        let others = tests.get(package).cloned().unwrap_or_default();
         let Some(set) = sets.iter().find(|set| !others.contains(*set)) else {
             continue;
         };
@@ -92,14 +91,14 @@ fn compare(part: &Features, all: &Features, place: &str) -> Vec<Finding> {
             .collect();
         let name = package.split(' ').next().unwrap_or(package);
         let what = format!(
-            "`{package}` has other features in the tests than here, so it and all that needs it \
-             are compiled twice"
+            "the tests use `{package}` with other features than `cargo xtask search`, so it and \
+             all that needs it are compiled twice"
         );
         let remedy = format!(
-            "under \"features for all\" in {place}, turn on what the tests turn on: `{name} = {{ \
-             workspace = true, features = {lacks:?} }}`"
+            "turn on here what the tests turn on: `{name} = {{ workspace = true, features = \
+             {lacks:?} }}`"
         );
-        findings.push(Finding::new(place, what, remedy));
+        findings.push(Finding::new("cli/Cargo.toml", what, remedy));
     }
     findings
 }
@@ -109,7 +108,7 @@ mod tests {
     use super::*;
 
     fn found(part: &str, all: &str) -> Vec<String> {
-        let findings = compare(&parse(part), &parse(all), "engines/burn/Cargo.toml");
+        let findings = compare(&parse(part), &parse(all));
         findings.into_iter().map(|finding| finding.remedy).collect()
     }
 
@@ -117,8 +116,7 @@ mod tests {
     fn names_the_features_that_the_tests_turn_on() {
         let part = "firebrick-engine-burn v0.1.0 (/x)|\nonce_cell v1.21.4|alloc,std\nlog v0.4|";
         let all = "once_cell v1.21.4|alloc,default,race,std (*)\nlog v0.4|\ninsta v1|";
-        let expected = "under \"features for all\" in engines/burn/Cargo.toml, turn on what the \
-                        tests turn on: `once_cell = { workspace = true, features = \
+        let expected = "turn on here what the tests turn on: `once_cell = { workspace = true, features = \
                         [\"default\", \"race\"] }`";
         assert_eq!(found(part, all), [expected]);
     }

@@ -13,7 +13,7 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
         findings.extend(white_space(file));
         if file.path.ends_with(".rs") {
             let code = code(&file.text);
-            findings.extend(unsafe_code(file, &code));
+            findings.extend(unsafe_acts(file, &code));
             findings.extend(ignored_tests(file, &code));
         }
     }
@@ -40,7 +40,7 @@ fn white_space(file: &File) -> Vec<Finding> {
     findings
 }
 
-fn unsafe_code(file: &File, code: &str) -> Vec<Finding> {
+fn unsafe_acts(file: &File, code: &str) -> Vec<Finding> {
     let lines: Vec<&str> = file.text.lines().collect();
     let is_allowed = UNSAFE.iter().any(|place| file.path.starts_with(place));
     let mut findings = Vec::new();

@@ -27,19 +27,37 @@ pub(super) fn check(files: &[File]) -> Vec<Finding> {
                     findings.push(Finding::new(&file.path, what, remedy));
                 }
             }
-            let beside = file.path.replace(".rs", "/tests.rs");
-            let tests = of_kind().filter(|other| other.path == file.path || other.path == beside);
-            if !tests
-                .into_iter()
-                .any(|file| file.text.contains(&format!("{contract}(")))
-            {
-                let what = format!("no test calls `{contract}`");
-                let remedy = format!("call `firebrick_core::testing::{contract}` in a test here");
+            for name in names(&file.text, register) {
+                if of_kind().any(|other| is_contract_of(other, file, contract, name)) {
+                    continue;
+                }
+                let what = format!("no test calls `{contract}` on `{name}`");
+                let remedy = format!("call `firebrick_core::testing::{contract}` in a test");
                 findings.push(Finding::new(&file.path, what, remedy));
             }
         }
     }
     findings
+}
+
+/// Returns whether a file calls the contract suite on an item of another: in that file, in
+/// `tests.rs` beside it, or in one of the whole crate that names it or takes all items.
+fn is_contract_of(tests: &File, item: &File, contract: &str, name: &str) -> bool {
+    let is_near = tests.path == item.path
+        || tests.path == item.path.replace(".rs", "/tests.rs")
+        || tests.path == item.path.replace("/mod.rs", "/tests.rs");
+    let is_far = tests.path.ends_with("src/tests.rs")
+        && (tests.text.contains(&format!("\"{name}\"")) || tests.text.contains("of_package("));
+    (is_near || is_far) && tests.text.contains(&format!("{contract}("))
+}
+
+/// Returns the first name of each item that is registered.
+fn names<'a>(source: &'a str, register: &str) -> Vec<&'a str> {
+    source
+        .split(register)
+        .skip(1)
+        .filter_map(|after| after.split('"').nth(1))
+        .collect()
 }
 
 /// Returns the argument types that are registered: `register_pass!("name"; Args => make)`.
@@ -93,8 +111,17 @@ mod tests {
     fn accepts_an_item_with_docs_and_contract_test() {
         assert!(found(&[file("passes/src/prune.rs", GOOD)]).is_empty());
         let (item, tests) = GOOD.split_once("mod tests").unwrap();
-        let beside = file("passes/src/prune/tests.rs", tests);
-        assert!(found(&[file("passes/src/prune.rs", item), beside]).is_empty());
+        let all = format!("for item in Registration::of_package(PACKAGE) {tests}");
+        let named = format!("check(\"prune\"); {tests}");
+        for (path, tests) in [
+            ("passes/src/prune/tests.rs", tests),
+            ("passes/src/tests.rs", all.as_str()),
+            ("passes/src/tests.rs", named.as_str()),
+        ] {
+            assert!(found(&[file("passes/src/prune.rs", item), file(path, tests)]).is_empty());
+        }
+        let far = file("passes/src/tests.rs", tests);
+        assert_eq!(found(&[file("passes/src/prune.rs", item), far]).len(), 1);
     }
 
     #[test]
@@ -109,7 +136,7 @@ mod tests {
     #[test]
     fn finds_an_item_without_contract_test() {
         let text = GOOD.replace("check_pass", "look_at");
-        let expected = ["no test calls `check_pass`"];
+        let expected = ["no test calls `check_pass` on `prune`"];
         assert_eq!(found(&[file("passes/src/prune.rs", &text)]), expected);
     }
 
