@@ -47,6 +47,26 @@ pub struct Study {
     pub n_trials: Option<u64>,
 }
 
+impl Study {
+    /// Returns the number of points of the space, for a strategy that counts them.
+    ///
+    /// # Errors
+    /// [`StrategyError::Space`] names the first continuous parameter; [`StrategyError::Other`] if
+    /// there are more points than 128 bits can count.
+    pub fn n_points(&self) -> Result<u128, StrategyError> {
+        let mut parameters = self.space.parameters().iter();
+        match parameters.find(|parameter| parameter.domain.size().is_none()) {
+            Some(continuous) => Err(StrategyError::Space {
+                parameter: continuous.name.clone(),
+                reason: "is continuous: counting its points needs a `step`".to_owned(),
+            }),
+            None => self.space.size().ok_or_else(|| {
+                StrategyError::Other("the space has more than 2^128 points".to_owned())
+            }),
+        }
+    }
+}
+
 /// Why a strategy can't serve a study.
 #[derive(Debug, Clone, PartialEq, Eq, Error, Serialize, Deserialize)]
 pub enum StrategyError {
