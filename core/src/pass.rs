@@ -65,6 +65,19 @@ pub struct Info {
     pub table: Option<Table>,
 }
 
+impl Info {
+    /// Returns an info of named numbers and nothing else.
+    pub fn of_metrics<'a>(metrics: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
+        let metrics = metrics.into_iter();
+        Self {
+            metrics: metrics
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+            table: None,
+        }
+    }
+}
+
 /// A table for people, printed or written as JSON by the program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {

@@ -90,6 +90,9 @@ pub struct Registration {
 /// A strategy, or why there is none for the study and settings.
 pub type MadeStrategy = Result<Box<dyn Strategy>, StrategyError>;
 
+/// Makes a strategy for a study and settings.
+pub type MakeStrategy = dyn Fn(&Study, &Json) -> MadeStrategy + Send + Sync;
+
 /// How an item is made.
 pub enum Make {
     /// A model.
@@ -209,8 +212,11 @@ pub fn parse<T: serde::de::DeserializeOwned>(args: &Json) -> Result<T, String> {
     // Absent arguments are an empty table, so that every field can have its default.
     let args = if args.is_null() {
         Json::Object(serde_json::Map::new())
-    } else {
+    } else if args.is_object() {
         args.clone()
+    } else {
+        // serde would take a list as the fields in their order.
+        return Err(format!("expected a table, found {args}"));
     };
     serde_json::from_value(args).map_err(|error| error.to_string())
 }
@@ -238,7 +244,7 @@ pub enum Factory {
     /// A pass.
     Pass(Box<dyn Fn() -> Result<Box<dyn Pass>, String> + Send + Sync>),
     /// A strategy, for a study and settings.
-    Strategy(Box<dyn Fn(&Study, &Json) -> MadeStrategy + Send + Sync>),
+    Strategy(Box<MakeStrategy>),
     /// An engine.
     Engine(Box<dyn Fn() -> Result<Box<dyn Engine>, String> + Send + Sync>),
 }

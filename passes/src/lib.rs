@@ -1,1 +1,13 @@
-//! The passes that come with Firebrick.
+//! The passes that come with Firebrick, one file a pass.
+
+mod by_node;
+mod channel_multiplier;
+
+mod average_bitwidth;
+mod macs;
+mod params;
+mod size_bits;
+mod summary;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,447 @@
+use std::time::{Duration, Instant};
+
+use firebrick_core::costs::Costs;
+use firebrick_core::graph::Graph;
+use firebrick_core::testing::check_pass;
+use insta::assert_snapshot;
+use serde_json::json;
+
+use super::*;
+
+mod properties;
+
+/// The network of the seed, its weights from a checkpoint.
+const JSC: &str = "
+    x = input[16]
+    seq_blocks_0 = batch_norm(x) @ from=seq_blocks_0
+    seq_blocks_1 = relu(seq_blocks_0)
+    seq_blocks_2 = linear(seq_blocks_1, out=16) @ from=seq_blocks_2
+    seq_blocks_3 = relu(seq_blocks_2)
+    seq_blocks_4 = linear(seq_blocks_3, out=16) @ from=seq_blocks_4
+    seq_blocks_5 = relu(seq_blocks_4)
+    seq_blocks_6 = linear(seq_blocks_5, out=5) @ from=seq_blocks_6
+    seq_blocks_7 = relu(seq_blocks_6)
+    output = output(seq_blocks_7)";
+
+/// Convolutions with everything between them that keeps channels, then a classifier.
+const IMAGE: &str = "
+    x = input[3, 8, 8]
+    c0 = conv2d(x, out=4, kernel=3, padding=1) @ from=c0
+    b0 = batch_norm(c0, momentum=0.9, eps=0.001) @ from=b0
+    r0 = relu(b0)
+    d0 = dropout(r0, p=0.5)
+    p0 = max_pool(d0, kernel=2)
+    c1 = conv2d(p0, out=6, kernel=3, stride=2, bias=false) @ weight=integer(8, 4) sparsity=0.5 from=c1
+    f = flatten(c1)
+    l = linear(f, out=10) @ frozen from=l
+    y = output(l)";
+
+fn apply(before: &str, args: &Json) -> Result<Graph, PassError> {
+    let graph: Graph = before.parse().unwrap();
+    Ok(ChannelMultiplier.apply(&graph, args)?.0)
+}
+
+/// Returns the text form of the result, or the message and the hint.
+fn after(before: &str, args: &Json) -> String {
+    match apply(before, args) {
+        Ok(graph) => graph.to_string(),
+        Err(error) => match error.hint() {
+            Some(hint) => format!("error: {error}\nhint: {hint}"),
+            None => format!("error: {error}"),
+        },
+    }
+}
+
+/// Returns the widths of the layers as `in-out`.
+fn widths(graph: &Graph) -> String {
+    let layers = graph.nodes().iter().filter_map(|node| match node.op {
+        Op::Linear {
+            in_features: inputs,
+            out_features: outputs,
+            ..
+        }
+        | Op::Conv2d {
+            in_channels: inputs,
+            out_channels: outputs,
+            ..
+        } => Some(format!("{inputs}-{outputs}")),
+        _ => None,
+    });
+    layers.collect::<Vec<_>>().join(" ")
+}
+
+/// Returns a chain of linear layers 16 wide, `l0` and so on, the last to 5 classes.
+fn chain(n_layers: usize) -> String {
+    let mut text = "x = input[16]\nr0 = relu(x)\n".to_owned();
+    for idx in 0..n_layers {
+        let (outputs, next) = (if idx + 1 == n_layers { 5 } else { 16 }, idx + 1);
+        text += &format!("l{idx} = linear(r{idx}, out={outputs})\nr{next} = relu(l{idx})\n");
+    }
+    text + &format!("y = output(r{n_layers})")
+}
+
+/// Returns the widths after the seed's modes, one a layer: `O2`, `B4`, `I`, or `-` for null.
+fn seed_widths(modes: &str) -> String {
+    let mut args = json!({ "base_width": 16, "default": { "config": { "name": null } } });
+    let modes: Vec<&str> = modes.split(' ').collect();
+    for (idx, mode) in modes.iter().enumerate() {
+        let config = match mode.split_at(1) {
+            ("O", m) => json!({ "name": "output_only", "channel_multiplier": number(m) }),
+            ("B", m) => json!({ "name": "both", "channel_multiplier": number(m) }),
+            ("I", _) => json!({ "name": "input_only" }),
+            _ => continue,
+        };
+        args[format!("l{idx}")] = json!({ "config": config });
+    }
+    match apply(&chain(modes.len()), &args) {
+        Ok(graph) => widths(&graph),
+        Err(error) => error.to_string(),
+    }
+}
+
+fn number(text: &str) -> f64 {
+    text.parse().unwrap()
+}
+
+/// Returns what the lab's search of the three-linear network asks for.
+fn seed_args(first: usize, second: usize) -> Json {
+    json!({
+        "by": "name",
+        "base_width": 16,
+        "default": { "config": { "name": "NA" } },
+        "seq_blocks_1": { "config": { "name": null } },
+        "seq_blocks_2": { "config": { "name": "output_only", "channel_multiplier": first } },
+        "seq_blocks_4": { "config": { "name": "both", "channel_multiplier": second } },
+        "seq_blocks_6": { "config": { "name": "input_only" } },
+    })
+}
+
+#[test]
+fn keeps_the_contract_of_passes() {
+    let jsc: Graph = JSC.parse().unwrap();
+    let ones = json!({ "seq_blocks_2": { "factor": 1 }, "seq_blocks_4": { "factor": 1.0 } });
+    let native = json!({ "seq_blocks_2": { "factor": 2 }, "seq_blocks_4": { "factor": 0.5 } });
+    check_pass(&ChannelMultiplier, &jsc, &native, &ones);
+    check_pass(&ChannelMultiplier, &jsc, &native, &Json::Null);
+    check_pass(&ChannelMultiplier, &jsc, &seed_args(2, 4), &seed_args(1, 1));
+    let image: Graph = IMAGE.parse().unwrap();
+    let double = json!({ "by": "type", "conv2d": { "factor": 2 } });
+    let identity = json!({ "default": { "factor": 1 } });
+    check_pass(&ChannelMultiplier, &image, &double, &identity);
+}
+
+#[test]
+fn gives_the_example_of_the_seed() {
+    let graph = apply(JSC, &seed_args(2, 4)).unwrap();
+    assert_snapshot!(graph, @r"
+    x = input[16]
+    seq_blocks_0 = batch_norm(x, features=16) @ from=seq_blocks_0
+    seq_blocks_1 = relu(seq_blocks_0)
+    seq_blocks_2 = linear(seq_blocks_1, in=16, out=32)
+    seq_blocks_3 = relu(seq_blocks_2)
+    seq_blocks_4 = linear(seq_blocks_3, in=32, out=64)
+    seq_blocks_5 = relu(seq_blocks_4)
+    seq_blocks_6 = linear(seq_blocks_5, in=64, out=5)
+    seq_blocks_7 = relu(seq_blocks_6)
+    output = output(seq_blocks_7)
+    ");
+}
+
+#[test]
+fn counts_what_mase_counts() {
+    // reference: 32 of batch norm and 16a+a + ab+b + 5b+5 for widths a and b, as PyTorch counts.
+    let cases = [
+        (1, 1, 661, 592),
+        (2, 4, 3_013, 2_880),
+        (6, 6, 11_461, 11_232),
+        (10, 10, 29_317, 28_960),
+    ];
+    for (first, second, params, macs) in cases {
+        let total = Costs::of(&apply(JSC, &seed_args(first, second)).unwrap()).total;
+        assert_eq!(
+            (total.params, total.macs),
+            (params, macs),
+            "{first}, {second}"
+        );
+    }
+}
+
+#[test]
+fn every_point_of_the_seeds_space_fits() {
+    for first in [1, 2, 4, 6, 8, 10] {
+        for second in [1, 2, 4, 6, 8, 10] {
+            let graph = apply(JSC, &seed_args(first, second)).unwrap();
+            let (a, b) = (16 * first, 16 * second);
+            assert_eq!(widths(&graph), format!("16-{a} {a}-{b} {b}-5"));
+        }
+    }
+}
+
+#[test]
+fn modes_read_what_the_producer_makes() {
+    // The lab's registers got the first and the fifth of these right, the others for special
+    // multipliers at best.
+    assert_snapshot!(seed_widths("O2 B4 I"), @"16-32 32-64 64-5");
+    assert_snapshot!(seed_widths("O2 I"), @"16-32 32-5");
+    assert_snapshot!(seed_widths("O2 B4 B6 I"), @"16-32 32-64 64-96 96-5");
+    assert_snapshot!(seed_widths("O2 B4 B6 B8 I"), @"16-32 32-64 64-96 96-128 128-5");
+    assert_snapshot!(seed_widths("O2 B4 I O6 B8 I"), @"16-32 32-64 64-16 16-96 96-128 128-5");
+    assert_snapshot!(seed_widths("- B4 I"), @"16-16 16-64 64-5");
+    assert_snapshot!(seed_widths("- I"), @"16-16 16-5");
+    assert_snapshot!(seed_widths("O2 I B4 I"), @"16-32 32-16 16-64 64-5");
+    assert_snapshot!(seed_widths("B2 B4 I"), @"16-32 32-64 64-5");
+    assert_snapshot!(seed_widths("I I -"), @"16-16 16-16 16-5");
+}
+
+#[test]
+fn layers_without_a_mode_refuse_another_input() {
+    assert_snapshot!(seed_widths("O2 - I"), @"node `l1`: its input, from `l0`, is now 32 wide, but without a mode it reads 16 (`both` and `input_only` follow)");
+    assert_snapshot!(seed_widths("O2 O4 I"), @"node `l1`: its input, from `l0`, is now 32 wide, but with `output_only` it reads 16 (`both` and `input_only` follow)");
+    assert_snapshot!(seed_widths("O2 B4 -"), @"node `l2`: its input, from `l1`, is now 64 wide, but without a mode it reads 16 (`both` and `input_only` follow)");
+    // A multiplier that gives the width back is as good as none.
+    assert_snapshot!(seed_widths("O1 - I"), @"16-16 16-16 16-5");
+}
+
+#[test]
+fn a_multiplier_without_base_width_is_relative_to_the_layer() {
+    let before = "x = input[4]\na = linear(x, out=10)\nb = linear(a, out=3)\ny = output(b)";
+    let args = |base_width: Json| {
+        json!({
+            "base_width": base_width,
+            "a": { "name": "output_only", "channel_multiplier": 2 },
+            "b": { "name": "input_only", "channel_multiplier": null },
+        })
+    };
+    assert_eq!(
+        widths(&apply(before, &args(Json::Null)).unwrap()),
+        "4-20 20-3"
+    );
+    assert_eq!(
+        widths(&apply(before, &args(json!(16))).unwrap()),
+        "4-32 32-3"
+    );
+}
+
+#[test]
+fn a_factor_is_followed_by_everything_that_reads_the_layer() {
+    let args = json!({ "c0": { "factor": 2 }, "c1": { "factor": 0.5 } });
+    assert_snapshot!(after(IMAGE, &args), @r"
+    x = input[3, 8, 8]
+    c0 = conv2d(x, in=3, out=8, kernel=3, padding=1)
+    b0 = batch_norm(c0, features=8, momentum=0.9, eps=0.001)
+    r0 = relu(b0)
+    d0 = dropout(r0, p=0.5)
+    p0 = max_pool(d0, kernel=2)
+    c1 = conv2d(p0, in=8, out=3, kernel=3, stride=2, bias=false) @ weight=integer(8, 4)
+    f = flatten(c1)
+    l = linear(f, in=3, out=10)
+    y = output(l)
+    ");
+}
+
+#[test]
+fn nodes_whose_sizes_stay_keep_their_notes() {
+    let args = json!({ "c1": { "factor": 2 } });
+    let (before, after): (Graph, Graph) = (IMAGE.parse().unwrap(), apply(IMAGE, &args).unwrap());
+    for (old, new) in before.nodes().iter().zip(after.nodes()) {
+        let changed = ["c1", "l"].contains(&old.name.as_str());
+        assert_eq!(old != new, changed, "{}", old.name);
+        assert_eq!(old.annotations.formats, new.annotations.formats);
+        assert!(!changed || new.annotations.weights_from.is_none());
+    }
+}
+
+#[test]
+fn rounds_half_up_and_keeps_at_least_one_channel() {
+    let outputs = |factor: f64| {
+        let before = "x = input[4]\na = linear(x, out=5)\nb = linear(a, out=3)\ny = output(b)";
+        widths(&apply(before, &json!({ "a": { "factor": factor } })).unwrap())
+    };
+    assert_eq!(outputs(0.5), "4-3 3-3");
+    assert_eq!(outputs(0.49), "4-2 2-3");
+    assert_eq!(outputs(0.001), "4-1 1-3");
+    assert_eq!(outputs(1.05), "4-5 5-3");
+}
+
+#[test]
+fn branches_follow_through_add_and_concat() {
+    let before = "
+        x = input[2, 4, 4]
+        a = conv2d(x, out=4, kernel=3, padding=1)
+        b = conv2d(x, out=4, kernel=1)
+        s = add(a, b)
+        t = concat(s, x)
+        c = conv2d(t, out=3, kernel=1)
+        g = global_avg_pool(c)
+        y = output(g)";
+    let both = json!({ "a": { "factor": 3 }, "b": { "factor": 3 } });
+    assert_eq!(widths(&apply(before, &both).unwrap()), "2-12 2-12 14-3");
+    assert_snapshot!(after(before, &json!({ "a": { "factor": 3 } })), @"error: node `s`: it adds results of one width, but `a` would make 12 channels and `b` 4");
+    assert_snapshot!(after(before, &json!({ "c": { "factor": 3 } })), @"error: node `c`: it makes the network's output, which stays 3 wide");
+    let residual =
+        "x = input[4]\na = linear(x, out=4)\ns = add(x, a)\nb = linear(s, out=2)\ny = output(b)";
+    assert_snapshot!(after(residual, &json!({ "a": { "factor": 2 } })), @"error: node `s`: it adds results of one width, but `x` would make 4 channels and `a` 8");
+}
+
+#[test]
+fn groups_are_refused_rather_than_broken() {
+    let before = "
+        x = input[4, 4, 4]
+        a = conv2d(x, out=8, kernel=1)
+        d = conv2d(a, out=8, kernel=3, padding=1, groups=8)
+        b = conv2d(d, out=2, kernel=1)
+        g = global_avg_pool(b)
+        y = output(g)";
+    assert_snapshot!(after(before, &json!({ "a": { "factor": 2 } })), @"error: node `d`: its channels fall into 8 groups, which would have to change too");
+    assert_snapshot!(after(before, &json!({ "d": { "factor": 2 } })), @"error: node `d`: its channels fall into 8 groups, which would have to change too");
+    assert_eq!(
+        after(before, &json!({ "d": { "factor": 1 } })),
+        after(before, &Json::Null)
+    );
+}
+
+#[test]
+fn the_output_keeps_its_width() {
+    assert_snapshot!(after(JSC, &json!({ "seq_blocks_6": { "factor": 2 } })), @"error: node `seq_blocks_6`: it makes the network's output, which stays 5 wide");
+    let both = json!({ "seq_blocks_6": { "name": "both", "channel_multiplier": 2 } });
+    assert_snapshot!(after(JSC, &both), @"error: node `seq_blocks_6`: it makes the network's output, which stays 5 wide");
+    let pattern = json!({ "by": "regex_name", ".*_6": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &pattern), @"error: node `seq_blocks_6`: it makes the network's output, which stays 5 wide");
+    let image = "x = input[3, 4, 4]\nc = conv2d(x, out=2, kernel=3)\nf = flatten(c)\nr = relu(f)\ny = output(r)";
+    assert_snapshot!(after(image, &json!({ "c": { "factor": 2 } })), @"error: node `c`: it makes the network's output, which stays 2 wide");
+}
+
+#[test]
+fn a_type_a_pattern_and_the_default_pass_the_output_over() {
+    let doubled = "16-32 32-32 32-5";
+    let entries = [
+        json!({ "default": { "factor": 2 } }),
+        json!({ "by": "type", "linear": { "factor": 2 } }),
+        json!({ "by": "regex_name", "seq_blocks_.": { "factor": 2 } }),
+        json!({ "by": "type", "linear": { "name": "both", "channel_multiplier": 2 } }),
+        json!({ "default": { "config": { "name": "both", "channel_multiplier": 2 } } }),
+    ];
+    for args in entries {
+        assert_eq!(widths(&apply(JSC, &args).unwrap()), doubled, "{args}");
+    }
+    let one = json!({ "by": "regex_name", ".*_[24]": { "factor": 2 }, "default": { "factor": 1 } });
+    assert_eq!(widths(&apply(JSC, &one).unwrap()), doubled);
+    let but_one = json!({ "default": { "factor": 2 }, "seq_blocks_2": { "factor": 3 } });
+    assert_eq!(widths(&apply(JSC, &but_one).unwrap()), "16-48 48-32 32-5");
+}
+
+#[test]
+fn a_pattern_matches_whole_names() {
+    let part = json!({ "by": "regex_name", "blocks_2": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &part), @r"
+    error: no node matches `blocks_2`
+    hint: did you mean `seq_blocks_2`?
+    ");
+}
+
+#[test]
+fn keys_that_match_nothing_name_what_there_is() {
+    assert_snapshot!(after(JSC, &json!({ "seq_block_2": { "factor": 2 } })), @r"
+    error: no node matches `seq_block_2`
+    hint: did you mean `seq_blocks_2`?
+    ");
+    assert_snapshot!(after(JSC, &json!({ "linear": { "factor": 2 } })), @r"
+    error: no node matches `linear`
+    hint: known: x, seq_blocks_0, seq_blocks_1, seq_blocks_2, seq_blocks_3, seq_blocks_4, seq_blocks_5, seq_blocks_6, seq_blocks_7, output
+    ");
+    let by_type = json!({ "by": "type", "conv2d": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &by_type), @r"
+    error: no node matches `conv2d`
+    hint: known: batch_norm, input, linear, output, relu
+    ");
+    let twice = json!({ "by": "regex_name", ".*_2": { "factor": 2 }, "seq.*": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &twice), @"error: both `.*_2` and `seq.*` match node `seq_blocks_2`");
+    let broken = json!({ "by": "regex_name", "seq_(": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &broken), @"error: `seq_(` is no regular expression: unclosed group");
+    let brackets = json!({ "by": "regex_name", "x)|(y": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &brackets), @"error: `x)|(y` is no regular expression: unopened group");
+}
+
+#[test]
+fn nodes_without_channels_are_refused() {
+    assert_snapshot!(after(JSC, &json!({ "seq_blocks_3": { "factor": 2 } })), @"error: node `seq_blocks_3`: relu has no channels of its own");
+    let mode = json!({ "seq_blocks_3": { "config": { "name": "input_only" } } });
+    assert_snapshot!(after(JSC, &mode), @"error: node `seq_blocks_3`: relu has no channels of its own");
+    let by_type = json!({ "by": "type", "batch_norm": { "factor": 2 } });
+    assert_snapshot!(after(JSC, &by_type), @"error: node `seq_blocks_0`: batch_norm has no channels of its own");
+}
+
+#[test]
+fn entries_that_make_no_sense_name_key_and_field() {
+    let entry = |entry: Json| after(JSC, &json!({ "seq_blocks_2": entry }));
+    let messages = [
+        entry(json!({ "facto": 2 })),
+        entry(json!({ "factor": 0 })),
+        entry(json!({ "factor": "2" })),
+        entry(json!({ "factor": 1e300 })),
+        entry(json!({ "factor": 2, "channel_multiplier": 2 })),
+        entry(json!({ "channel_multiplier": 2 })),
+        entry(json!({ "name": "integer" })),
+        entry(json!({ "name": "both" })),
+        entry(json!({ "name": "both", "channel_multiplier": -1 })),
+        entry(json!({ "name": "input_only", "channel_multiplier": 2 })),
+        entry(json!({ "config": { "name": null }, "factor": 2 })),
+        entry(json!({ "config": [1] })),
+        entry(json!(2)),
+    ];
+    assert_snapshot!(messages.join("\n"), @r#"
+    error: `seq_blocks_2`: unknown field `facto`, expected `factor`, or `name` and `channel_multiplier`, or `config`
+    error: `seq_blocks_2`: `factor` is 0, expected a number above 0
+    error: `seq_blocks_2`: `factor` is "2", expected a number above 0
+    error: node `seq_blocks_2`: 1e300 times 16 channels are too many
+    error: `seq_blocks_2`: `factor` and the lab's `name` and `channel_multiplier` exclude each other
+    error: `seq_blocks_2`: `channel_multiplier` has no effect without `name`
+    error: `seq_blocks_2`: `name` is "integer", expected `output_only`, `both`, `input_only` or null
+    error: `seq_blocks_2`: `both` needs a `channel_multiplier`
+    error: `seq_blocks_2`: `channel_multiplier` is -1, expected a number above 0
+    error: `seq_blocks_2`: `input_only` keeps the outputs, so it takes no `channel_multiplier`
+    error: `seq_blocks_2`: all fields go either into `config` or beside it
+    error: `seq_blocks_2`: expected a table such as {"factor": 2}, found [1]
+    error: `seq_blocks_2`: expected a table such as {"factor": 2}, found 2
+    "#);
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_refused() {
+    let messages = [
+        after(JSC, &json!({ "by": "names" })),
+        after(JSC, &json!({ "base_width": 0 })),
+        after(JSC, &json!({ "default": { "facto": 2 } })),
+        after(JSC, &json!([])),
+        after(
+            JSC,
+            &json!({ "seq_blocks_2": { "factor": 2 }, "seq_blocks_4": { "name": "input_only" } }),
+        ),
+        after(JSC, &json!({ "seq_blocks_2": { "factor": 1e9 } })),
+    ];
+    assert_snapshot!(messages.join("\n"), @r"
+    error: unknown variant `names`, expected one of `name`, `type`, `regex_name`
+    error: invalid value: integer `0`, expected a nonzero usize
+    error: `default`: unknown field `facto`, expected `factor`, or `name` and `channel_multiplier`, or `config`
+    error: expected a table, found []
+    error: `factor` and the modes (`name`) exclude each other in one call
+    error: node `seq_blocks_2` (linear): a result of shape [16000000000] is too large
+    ");
+}
+
+#[test]
+fn takes_a_small_part_of_the_two_milliseconds_of_a_trial() {
+    let graph: Graph = JSC.parse().unwrap();
+    let args = seed_args(2, 4);
+    let batch = || {
+        let start = Instant::now();
+        for _ in 0..100 {
+            let (changed, _) = ChannelMultiplier.apply(&graph, &args).unwrap();
+            assert_eq!(Costs::of(&changed).total.params, 3_013);
+        }
+        start.elapsed() / 100
+    };
+    let fastest = (0..20).map(|_| batch()).min().unwrap();
+    println!("apply and costs of the three-linear network: {fastest:?}");
+    assert!(fastest < Duration::from_micros(200), "{fastest:?}");
+}
