@@ -37,7 +37,8 @@ enum Shape {
     Normal {
         mean: f64,
         sigma: f64,
-        log_inside: f64,
+        /// What is added to the logarithm of the mass or density of the whole normal.
+        log_scale: f64,
     },
 }
 
@@ -81,10 +82,12 @@ impl Kernels {
 
     fn fit_normals(scale: Scale, coordinates: &[Option<f64>]) -> Self {
         let (low, high) = scale.limits();
+        let is_grid = matches!(scale, Scale::Grid { .. });
         let normal = |mean: f64, sigma: f64| Shape::Normal {
             mean,
             sigma,
-            log_inside: log_mass((low - mean) / sigma, (high - mean) / sigma),
+            log_scale: -log_mass((low - mean) / sigma, (high - mean) / sigma)
+                - if is_grid { 0.0 } else { sigma.ln() },
         };
         let mut shapes = vec![normal(0.5 * (low + high), high - low)];
         let mut shape_of = vec![0; coordinates.len() + 1];
@@ -152,13 +155,13 @@ impl Kernels {
             Shape::Normal {
                 mean,
                 sigma,
-                log_inside,
-            } if is_grid => log_mass((cell.0 - mean) / sigma, (cell.1 - mean) / sigma) - log_inside,
+                log_scale,
+            } if is_grid => log_mass((cell.0 - mean) / sigma, (cell.1 - mean) / sigma) + log_scale,
             Shape::Normal {
                 mean,
                 sigma,
-                log_inside,
-            } => log_density((coordinate - mean) / sigma) - sigma.ln() - log_inside,
+                log_scale,
+            } => log_density((coordinate - mean) / sigma) + log_scale,
         }));
     }
 

@@ -7,6 +7,10 @@ use rand_distr::StandardNormal;
 
 use firebrick_core::random::Stream;
 
+/// Below this, masses are computed as logarithms: their differences keep their digits there, and
+/// the asymptotic series holds.
+const DEEP: f64 = -12.0;
+
 /// Returns the logarithm of the standard normal density at `x`.
 pub(super) fn log_density(x: f64) -> f64 {
     -0.5 * x * x - 0.5 * (2.0 * PI).ln()
@@ -25,11 +29,17 @@ pub(super) fn log_mass(low: f64, high: f64) -> f64 {
     if low >= 0.0 {
         return log_mass(-high, -low);
     }
-    if high > 0.0 {
-        return (-below(low) - below(-high)).ln_1p();
+    if high > DEEP {
+        // The part above 0 is counted as what is missing on either side, to keep its digits.
+        let mass = if high > 0.0 {
+            1.0 - below(low) - below(-high)
+        } else {
+            below(high) - below(low)
+        };
+        return mass.ln();
     }
-    let log_high = log_below(high);
-    log_high + (-(log_below(low) - log_high).exp_m1()).ln()
+    let log_high = log_below_deep(high);
+    log_high + (-(log_below_deep(low) - log_high).exp_m1()).ln()
 }
 
 /// Draws from the normal distribution of mean `mean`, which is between the limits, and deviation
@@ -51,11 +61,8 @@ fn below(x: f64) -> f64 {
     0.5 * libm::erfc(-x * FRAC_1_SQRT_2)
 }
 
-/// Returns the logarithm of the standard normal mass below `x`; `x <= 0`.
-fn log_below(x: f64) -> f64 {
-    if x > -12.0 {
-        return below(x).ln();
-    }
+/// Returns the logarithm of the standard normal mass below `x`; `x <= DEEP`.
+fn log_below_deep(x: f64) -> f64 {
     // Abramowitz and Stegun 26.2.12: the first term left out is 135135 / x^14, under 1e-10 here.
     let y = 1.0 / (x * x);
     let terms = [-1.0, 3.0, -15.0, 105.0, -945.0, 10395.0];
