@@ -1,6 +1,86 @@
-//! The program `firebrick`.
-// The search loop reads it.
-#[allow(dead_code, unused_imports, reason = "called by the search loop")]
+//! The program `firebrick`: TOML in, files and terminal out.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the user-facing program")]
+
+mod args;
+mod environment;
+mod failure;
+mod interrupt;
+mod output;
+mod plugins;
+mod prepare;
+mod setup;
 mod study;
 
-fn main() {}
+mod data;
+mod judge;
+mod list;
+mod plugin;
+mod search;
+mod train;
+mod transform;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+use environment::Environment;
+use plugins::Plugins;
+
+/// The exit code of everything that a user can put right.
+const USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_logs(cli.global.verbose);
+    match run(&cli) {
+        Ok(code) => code,
+        Err(error) => {
+            failure::report(&error);
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn run(cli: &Cli) -> Result<ExitCode> {
+    let environment = Environment::read(&cli.global.plugin_dirs);
+    let format = cli.global.format;
+    let load = || Plugins::load(&environment.plugin_dirs);
+    match &cli.command {
+        Command::Search(args) => search::run(args, &environment, &load(), format),
+        Command::Train(args) => train::run(args, &environment, &load(), format),
+        Command::Test(args) => judge::run(args, &environment, &load(), format),
+        Command::Transform(args) => transform::run(args, &environment, &load(), format),
+        Command::List { what } => {
+            list::run(&load().registry, *what, format);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Plugin { command } => plugin::run(command, &environment, format),
+        Command::Data { command } => data::run(command, &environment, format),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "firebrick", &mut script);
+            std::io::stdout().write_all(&script)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// Sends logs, those of plugins included, to stderr.
+fn start_logs(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::TRACE,
+    };
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .without_time()
+        .finish();
+    // A second subscriber can't be there: this is called once.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

@@ -1,0 +1,166 @@
+//! `best.json` and `log.json`, in MASE's schema with new keys at the end.
+
+use std::collections::BTreeMap;
+
+use firebrick_core::engine::Evaluation;
+use firebrick_core::trial::{Outcome, Trial};
+use serde_json::{Map, Value, json};
+
+/// Everything that is known about one trial.
+#[derive(Debug, Clone)]
+pub(crate) struct Record {
+    /// What strategies are told.
+    pub(crate) trial: Trial,
+    /// The params as the study file spells them.
+    pub(crate) sampled_config: Value,
+    /// Metrics of the trained network on the validation split; empty if there is none.
+    pub(crate) software: Vec<(String, f64)>,
+    /// Metrics of the graph.
+    pub(crate) hardware: Vec<(String, f64)>,
+    /// Objectives after scaling, by metric.
+    pub(crate) scaled: Vec<(String, f64)>,
+    /// When the trial started, in milliseconds since 1970.
+    pub(crate) start_ms: u64,
+    /// When it ended.
+    pub(crate) end_ms: u64,
+    /// Its share of the time that its batch of trials spent in training.
+    pub(crate) train_ms: f64,
+    /// Its share of the whole time of its batch.
+    pub(crate) total_ms: f64,
+    /// The earlier trial with the same params whose evaluation this one reuses.
+    pub(crate) same_as: Option<u64>,
+    /// How good it is on the test split; known for the front at the end.
+    pub(crate) test: Option<Evaluation>,
+}
+
+/// What is the same for all trials of a study, for the end of every entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Provenance {
+    /// The seed of the study.
+    pub(crate) seed: u64,
+    /// SHA-256 of `config.toml`.
+    pub(crate) config_hash: String,
+    /// Whether the data set is simulated.
+    pub(crate) simulated: bool,
+    /// The data set.
+    pub(crate) dataset: String,
+    /// Versions of the plugins in use, by name.
+    pub(crate) plugins: BTreeMap<String, String>,
+}
+
+/// Returns the content of `best.json`: the front, best first.
+pub(crate) fn best(front: &[&Record], provenance: &Provenance) -> String {
+    let entries = front.iter().enumerate().map(|(idx, record)| {
+        let mut entry = Map::new();
+        entry.insert("number".into(), record.trial.number.into());
+        entry.insert("value".into(), value(record));
+        entry.insert("software_metrics".into(), numbers(&record.software));
+        entry.insert("hardware_metrics".into(), numbers(&record.hardware));
+        entry.insert("scaled_metrics".into(), numbers(&record.scaled));
+        entry.insert("sampled_config".into(), record.sampled_config.clone());
+        entry.insert("params".into(), json!(record.trial.params));
+        if let Some(test) = &record.test {
+            entry.insert("test_metrics".into(), numbers(&metrics_of(test)));
+        }
+        entry.insert("seed".into(), provenance.seed.into());
+        entry.insert("config_hash".into(), provenance.config_hash.clone().into());
+        entry.insert("dataset".into(), provenance.dataset.clone().into());
+        entry.insert("simulated_data".into(), provenance.simulated.into());
+        entry.insert("plugin_versions".into(), json!(provenance.plugins));
+        (idx.to_string(), Value::Object(entry))
+    });
+    pretty(&Value::Object(entries.collect()))
+}
+
+/// Returns the content of `log.json`: every trial by number.
+pub(crate) fn log(records: &[Record]) -> String {
+    let entries = records.iter().map(|record| {
+        let mut entry = Map::new();
+        entry.insert("number".into(), record.trial.number.into());
+        match record.trial.values() {
+            Some([value]) => {
+                entry.insert("value".into(), number(*value));
+            }
+            Some(values) => {
+                for (idx, value) in values.iter().enumerate() {
+                    entry.insert(format!("values_{idx}"), number(*value));
+                }
+            }
+            None => {
+                entry.insert("value".into(), Value::Null);
+            }
+        }
+        entry.insert("user_attrs_hardware_metrics".into(), numbers(&record.hardware));
+        entry.insert("user_attrs_sampled_config".into(), record.sampled_config.clone());
+        entry.insert("user_attrs_scaled_metrics".into(), numbers(&record.scaled));
+        entry.insert("user_attrs_software_metrics".into(), numbers(&record.software));
+        let (state, reason) = state(&record.trial.outcome);
+        entry.insert("state".into(), state.into());
+        entry.insert("datetime_start".into(), record.start_ms.into());
+        entry.insert("datetime_complete".into(), record.end_ms.into());
+        entry.insert("duration".into(), number(record.total_ms));
+        entry.insert("train_duration".into(), number(record.train_ms));
+        entry.insert("params".into(), json!(record.trial.params));
+        if let Some(reason) = reason {
+            entry.insert("reason".into(), reason.into());
+        }
+        if let Some(number) = record.same_as {
+            entry.insert("same_as".into(), number.into());
+        }
+        (record.trial.number.to_string(), Value::Object(entry))
+    });
+    pretty(&Value::Object(entries.collect()))
+}
+
+/// Returns the metrics of an evaluation in MASE's order, ours after them.
+pub(crate) fn metrics_of(evaluation: &Evaluation) -> Vec<(String, f64)> {
+    [
+        ("loss", evaluation.loss),
+        ("accuracy", evaluation.accuracy),
+        ("macro_accuracy", evaluation.macro_accuracy),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// Returns MASE's (that is, Optuna's) name of a state, and the reason if there is one.
+fn state(outcome: &Outcome) -> (&'static str, Option<String>) {
+    match outcome {
+        Outcome::Complete { .. } => ("COMPLETE", None),
+        Outcome::Pruned { step } => ("PRUNED", Some(format!("stopped after epoch {step}"))),
+        Outcome::Infeasible { reason } => ("FAIL", Some(format!("infeasible: {reason}"))),
+        Outcome::Failed { reason } => ("FAIL", Some(reason.clone())),
+    }
+}
+
+fn value(record: &Record) -> Value {
+    match record.trial.values() {
+        Some([value]) => number(*value),
+        Some(values) => values.iter().map(|value| number(*value)).collect(),
+        None => Value::Null,
+    }
+}
+
+fn numbers(metrics: &[(String, f64)]) -> Value {
+    metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<Map<_, _>>().into()
+}
+
+/// Returns a number as MASE writes it: to 10 decimals, whole numbers without a point.
+fn number(value: f64) -> Value {
+    if value.fract() == 0.0 && value.abs() < 9e15 {
+        return (value as i64).into();
+    }
+    let rounded = (value * 1e10).round() / 1e10;
+    serde_json::Number::from_f64(rounded).map_or(Value::Null, Value::Number)
+}
+
+/// Indents by four, as MASE does.
+fn pretty(value: &Value) -> String {
+    let mut bytes = Vec::new();
+    let formatter = serde_json::ser::PrettyFormatter::with_indent(b"    ");
+    let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, formatter);
+    serde::Serialize::serialize(value, &mut serializer).expect("a JSON value can be written");
+    let mut text = String::from_utf8(bytes).expect("JSON is UTF-8");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,227 @@
+//! What every run needs before it does anything: study, plugins, data, network, engine.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, anyhow};
+use firebrick_core::dataset::Dataset;
+use firebrick_core::graph::Graph;
+use firebrick_core::registry::{Kind, Registry};
+use firebrick_core::weights::Weights;
+use firebrick_datasets::{Fractions, LoadError, Request};
+
+use crate::args::{RunArgs, SearchArgs};
+use crate::environment::Environment;
+use crate::failure::{failure, hinted, maybe_hinted};
+use crate::output::artifacts::Provenance;
+use crate::setup::{self, Chosen};
+use crate::study::{self, Loaded, Options, Source, Study, StudyError, Subject, Verb};
+
+/// Reads the study of a run and says what in it has no effect.
+pub(crate) fn study(args: &RunArgs, options: &Options, verb: Verb) -> Result<Loaded> {
+    let read = args.config.as_ref().map(|path| {
+        let bytes = fs::read(path).with_context(|| format!("can't read `{}`", path.display()));
+        bytes.map(|bytes| (path.display().to_string(), bytes))
+    });
+    let file = read.transpose()?;
+    let source = file.as_ref().map(|(name, bytes)| Source { name, bytes });
+    let loaded = study::load(source, options, verb).map_err(blamed)?;
+    for notice in &loaded.notices {
+        eprintln!("note: {notice}");
+    }
+    Ok(loaded)
+}
+
+/// Returns what the command line says about a run.
+pub(crate) fn run_options(args: &RunArgs) -> Options {
+    let mut options = Options::default();
+    let text = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+    options.give("model", "MODEL", args.model.clone());
+    options.give("dataset", "DATASET", args.positional_dataset.clone());
+    options.give("dataset", "--dataset", args.dataset.clone());
+    options.give("dataset.path", "--data", text(&args.data));
+    options.give("dataset.label", "--label", args.label.clone());
+    options.give("max_epochs", "--max-epochs", args.max_epochs);
+    options.give("batch_size", "--batch-size", args.batch_size);
+    options.give("learning_rate", "--learning-rate", args.learning_rate);
+    options.give("optimizer", "--optimizer", args.optimizer.clone());
+    options.give("weight_decay", "--weight-decay", args.weight_decay);
+    options.give("accelerator", "--accelerator", args.accelerator.clone());
+    options.give("engine", "--engine", args.engine.clone());
+    options.give("project", "--project", args.project.clone());
+    options.give("seed", "--seed", args.seed);
+    options.give("load_name", "--load-name", text(&args.load_name));
+    options
+}
+
+/// Returns what the command line says about a search.
+pub(crate) fn search_options(args: &SearchArgs) -> Options {
+    let mut options = run_options(&args.run);
+    options.give("search.strategy.name", "--strategy", args.strategy.clone());
+    options.give("search.strategy.setup.n_trials", "--n-trials", args.n_trials);
+    options.give("search.strategy.setup.n_jobs", "--n-jobs", args.n_jobs);
+    options.give("search.strategy.setup.timeout", "--timeout", args.timeout);
+    options
+}
+
+/// Returns an error of a study with its hint.
+pub(crate) fn blamed(error: StudyError) -> anyhow::Error {
+    let hint = error.hint.clone();
+    maybe_hinted(error, hint)
+}
+
+/// Checks that a name of the study stands for an item, and blames its line where it does not.
+pub(crate) fn known(
+    loaded: &Loaded,
+    registry: &Registry,
+    kind: Kind,
+    name: &str,
+    subject: Subject<'_>,
+) -> Result<()> {
+    if registry.entries().is_empty() {
+        return setup::find(registry, kind, name).map(|_| ());
+    }
+    registry.find(kind, name).map(|_| ()).map_err(|error| {
+        blamed(loaded.blame(subject, error.to_string(), Some(error.hint())))
+    })
+}
+
+/// The base network of a run with the data that it learns.
+pub(crate) struct Base {
+    /// The data.
+    pub(crate) dataset: Dataset,
+    /// The network.
+    pub(crate) graph: Graph,
+    /// What the seed's multipliers count in.
+    pub(crate) base_width: usize,
+    /// The weights that the study starts from, if it names some.
+    pub(crate) weights: Option<Weights>,
+}
+
+/// Loads the data and builds the base network of a study.
+pub(crate) fn base(
+    loaded: &Loaded,
+    registry: &Registry,
+    environment: &Environment,
+) -> Result<Base> {
+    let study = &loaded.study;
+    known(loaded, registry, Kind::Model, &study.model.name, Subject::Model)?;
+    let model = setup::model(registry, &study.model.name)?;
+    let dataset = dataset(loaded, environment)?;
+    let n_classes = dataset.class_names.len();
+    let graph = model
+        .build(&study.model.args, &dataset.input_shape, n_classes)
+        .map_err(|error| {
+            let what = format!("model `{}`: {error}", study.model.name);
+            blamed(loaded.blame(Subject::Model, what, None))
+        })?;
+    let weights = study.load_name.as_ref().map(|path| checkpoint(path, &graph)).transpose()?;
+    Ok(Base { dataset, graph, base_width: model.base_width(), weights })
+}
+
+/// Reads the data of a study.
+pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Dataset> {
+    let spec = &loaded.study.dataset;
+    let blame = |error: LoadError| {
+        let hint = error.hint();
+        blamed(loaded.blame(Subject::Dataset, error.to_string(), hint))
+    };
+    let splits = Fractions::new(spec.validation, spec.test).map_err(blame)?;
+    let request = Request {
+        name: spec.name.clone(),
+        path: spec.path.as_ref().map(PathBuf::from),
+        label: spec.label.clone(),
+        n_rows: spec.n_rows,
+        standardize: spec.standardize,
+        splits,
+        seed: loaded.study.seed,
+        data_dirs: environment.data_dirs.clone(),
+        cache_dir: environment.cache_dir.clone(),
+    };
+    firebrick_datasets::load(&request).map_err(blame)
+}
+
+/// Reads a checkpoint and checks that it fits a network.
+pub(crate) fn checkpoint(path: &str, graph: &Graph) -> Result<Weights> {
+    let here = || format!("can't use checkpoint `{path}`");
+    let bytes = fs::read(path).with_context(here)?;
+    let weights = Weights::from_safetensors(&bytes).map_err(|error| {
+        let hint = "checkpoints are safetensors files, as `firebrick train` writes them";
+        hinted(anyhow!(error).context(here()), hint)
+    })?;
+    weights.check(graph).map_err(|error| {
+        let hint = "was it trained with the same model, arguments and data set?";
+        hinted(anyhow!(error).context(here()), hint)
+    })?;
+    Ok(weights)
+}
+
+/// Chooses the engine and device of a study.
+pub(crate) fn engine(
+    loaded: &Loaded,
+    registry: &Registry,
+    graph: &Graph,
+    n_jobs: Option<usize>,
+) -> Result<Chosen> {
+    let study = &loaded.study;
+    if study.engine != "auto" {
+        known(loaded, registry, Kind::Engine, &study.engine, Subject::Key("engine"))?;
+    }
+    let threads = n_jobs.unwrap_or_else(cores);
+    setup::engine(registry, &study.engine, study.accelerator.word(), threads, graph)
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Returns the folder for the results of a run.
+pub(crate) fn out_folder(args: &RunArgs, study: &Study) -> PathBuf {
+    let default = || PathBuf::from("firebrick_output").join(&study.project);
+    args.out.clone().unwrap_or_else(default)
+}
+
+/// Returns what is the same for all results of a run.
+pub(crate) fn provenance(
+    study: &Study,
+    dataset: &Dataset,
+    plugins: BTreeMap<String, String>,
+) -> Provenance {
+    Provenance {
+        seed: study.seed,
+        config_hash: study.hash(),
+        simulated: dataset.simulated,
+        dataset: dataset.name.clone(),
+        plugins,
+    }
+}
+
+/// Says what data a run is about, on stderr.
+pub(crate) fn describe(dataset: &Dataset, graph: &Graph, model: &str, chosen: &Chosen) {
+    let costs = firebrick_core::costs::Costs::of(graph).total;
+    let simulated = if dataset.simulated { " (simulated)" } else { "" };
+    eprintln!(
+        "{model}: {} parameters, {} MACs · {}{simulated}: {} training, {} validation, {} test rows · engine {} on {}, {} at a time",
+        costs.params,
+        costs.macs,
+        dataset.name,
+        dataset.train.len(),
+        dataset.validation.len(),
+        dataset.test.len(),
+        chosen.name,
+        chosen.placement.device,
+        chosen.placement.threads,
+    );
+}
+
+/// Refuses data without a test split where one is needed.
+pub(crate) fn needs_test_rows(dataset: &Dataset) -> Result<()> {
+    match dataset.test.is_empty() {
+        false => Ok(()),
+        true => Err(failure(
+            format!("data set `{}` has no test rows", dataset.name),
+            "set `[dataset] test` to a share above 0",
+        )),
+    }
+}

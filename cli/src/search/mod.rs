@@ -1,0 +1,262 @@
+//! `firebrick search`: propose, train and judge candidates, and keep the best.
+
+mod constant;
+mod evaluate;
+mod results;
+mod study_loop;
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::Result;
+use firebrick_core::Json;
+use firebrick_core::engine::{Epoch, Verdict};
+use firebrick_core::pass::Pass;
+use firebrick_core::registry::{Kind, Registry};
+use firebrick_core::strategy::Study as StrategyStudy;
+use firebrick_core::value::Params;
+
+use crate::args::{Format, SearchArgs};
+use crate::environment::Environment;
+use crate::failure::failure;
+use crate::interrupt::{self, Deadline};
+use crate::output::files;
+use crate::output::progress::Progress;
+use crate::output::table::number;
+use crate::plugins::Plugins;
+use crate::prepare;
+use crate::setup;
+use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
+use evaluate::{Analysis, Builder, Evaluator};
+use results::Results;
+use study_loop::{Budget, End, Hooks, Progressed, Spelling};
+
+/// Runs a search and returns the exit code: 0 done, 1 no usable trial, 130 interrupted.
+pub(crate) fn run(
+    args: &SearchArgs,
+    environment: &Environment,
+    plugins: &Plugins,
+    format: Format,
+) -> Result<ExitCode> {
+    let registry = &plugins.registry;
+    let mut loaded = prepare::study(&args.run, &prepare::search_options(args), Verb::Search)?;
+    loaded.add_analyses(|name| registry.find(Kind::Pass, name).is_ok());
+    let Some(search) = loaded.study.search.clone() else {
+        let hint = "add `[search.search_space]` to the study file, or leave out `--config` for the \
+                    default study";
+        return Err(failure("nothing to search: the study has no `[search]`", hint));
+    };
+    let subject = Subject::Strategy;
+    prepare::known(&loaded, registry, Kind::Strategy, &search.strategy, subject)?;
+    let transforms = transforms(&loaded, registry)?;
+    let analyses = analyses(&loaded, &search, registry)?;
+    let base = prepare::base(&loaded, registry, environment)?;
+    let space = loaded
+        .search_space(&base.graph, base.base_width, &transforms)
+        .map_err(prepare::blamed)?;
+    let builder = Builder { base: base.graph, transforms, analyses };
+    let (_, base_metrics) =
+        builder.build(&[]).map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
+    let measured = base_metrics.iter().map(|(name, _)| name.as_str());
+    loaded.check_metrics(measured).map_err(prepare::blamed)?;
+    let chosen = prepare::engine(&loaded, registry, &builder.base, search.n_jobs)?;
+    let accelerator = chosen.placement.device.clone();
+    let spelling = Spelled { space: &space, accelerator: &accelerator };
+    let strategy_study = StrategyStudy {
+        space: space.space.clone(),
+        directions: search.goal.directions(),
+        seed: loaded.study.seed,
+        n_trials: Some(search.n_trials),
+    };
+    let mut strategy =
+        setup::strategy(registry, &search.strategy, &strategy_study, &search.settings)?;
+    constant::warn(&space.space, &spelling, &builder, &search.goal);
+    let out = prepare::out_folder(&args.run, &loaded.study);
+    if let Some(kept) = files::fresh_folder(&out)? {
+        eprintln!("note: earlier results are kept in `{}`", kept.display());
+    }
+    let provenance = prepare::provenance(&loaded.study, &base.dataset, plugins.versions());
+    let results = Results { out: &out, provenance: &provenance };
+    results.start(&loaded.study.to_toml())?;
+    prepare::describe(&base.dataset, &builder.base, &loaded.study.model.name, &chosen);
+    announce(&search, &space);
+    if args.no_train {
+        eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
+    }
+
+    interrupt::listen()?;
+    let evaluator = Evaluator {
+        builder: &builder,
+        goal: &search.goal,
+        dataset: &base.dataset,
+        engine: chosen.engine.as_ref(),
+        placement: &chosen.placement,
+        recipe: &search.recipe,
+        seed: loaded.study.seed,
+        weights: base.weights.as_ref(),
+        train: !args.no_train,
+    };
+    let total = total_trials(&search, &space);
+    let progress = Progress::start("trial", Some(total), environment.is_live);
+    let live = Live { progress: &progress, n_epochs: search.recipe.max_epochs, best: Mutex::default() };
+    let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
+    let mut progressed = Progressed::default();
+    let budget = Budget { n_trials: search.n_trials, population: search.population as u64 };
+    let end = study_loop::run(
+        &space.space,
+        &spelling,
+        strategy.as_mut(),
+        &evaluator,
+        budget,
+        &mut progressed,
+        &mut Hooks {
+            should_stop: &|| interrupt::interrupted() || deadline.is_over(),
+            on_epoch: &|_, number, epoch| live.epoch(number, epoch),
+            on_batch: &mut |progressed, n_new| {
+                live.batch(progressed, n_new, total);
+                results.write(progressed)
+            },
+        },
+    );
+    progress.finish();
+    let end = end.inspect_err(|_| say_kept(&progressed))?;
+    say_end(end, &progressed, &search, space.space.size());
+    results.judge_front(&mut progressed, &evaluator)?;
+    results.write(&progressed)?;
+    results.print(&progressed, &space, format);
+    Ok(exit_code(&progressed))
+}
+
+/// The space of the study with the device that results name.
+struct Spelled<'a> {
+    space: &'a SearchSpace,
+    accelerator: &'a str,
+}
+
+impl Spelling for Spelled<'_> {
+    fn pass_args(&self, params: &Params) -> Vec<(String, Json)> {
+        self.space.pass_args(params)
+    }
+
+    fn sampled_config(&self, params: &Params) -> Json {
+        self.space.sampled_config(params, self.accelerator)
+    }
+}
+
+fn transforms(loaded: &Loaded, registry: &Registry) -> Result<BTreeMap<String, Box<dyn Pass>>> {
+    let mut passes = BTreeMap::new();
+    for name in loaded.space_passes() {
+        prepare::known(loaded, registry, Kind::Pass, name, Subject::SpacePass(name))?;
+        passes.insert(name.to_owned(), setup::pass(registry, name)?);
+    }
+    Ok(passes)
+}
+
+fn analyses(loaded: &Loaded, search: &Search, registry: &Registry) -> Result<Vec<Analysis>> {
+    let analysis = |step: &crate::study::PassStep| {
+        let name = step.name.clone();
+        prepare::known(loaded, registry, Kind::Pass, &name, Subject::Analysis(&name))?;
+        let pass = setup::pass(registry, &name)?;
+        Ok(Analysis { name, pass, args: step.args.clone() })
+    };
+    search.analyses.iter().map(analysis).collect()
+}
+
+fn to_duration(seconds: f64) -> Option<Duration> {
+    // A limit that no clock can hold is no limit.
+    Duration::try_from_secs_f64(seconds).ok()
+}
+
+fn total_trials(search: &Search, space: &SearchSpace) -> u64 {
+    let size = space.space.size().and_then(|size| u64::try_from(size).ok());
+    size.map_or(search.n_trials, |size| size.min(search.n_trials))
+}
+
+fn announce(search: &Search, space: &SearchSpace) {
+    let size = space.space.size();
+    let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
+    let objectives: Vec<String> = search
+        .goal
+        .objectives
+        .iter()
+        .map(|objective| format!("{} ({:?})", objective.metric, objective.direction).to_lowercase())
+        .collect();
+    eprintln!(
+        "searching {size} candidates with `{}`, up to {} trials, {} asked at a time · {}",
+        search.strategy,
+        search.n_trials,
+        search.population,
+        objectives.join(", "),
+    );
+}
+
+fn say_kept(progressed: &Progressed) {
+    eprintln!("{} finished trials are kept", progressed.records.len());
+}
+
+fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128>) {
+    let n_trials = progressed.records.len();
+    match end {
+        End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials"),
+        End::Stopped if interrupt::interrupted() => {
+            eprintln!("interrupted: {n_trials} finished trials are kept");
+        }
+        End::Stopped => eprintln!("time is over: {n_trials} finished trials are kept"),
+        End::Spent => {
+            let left = size.map(|size| size.saturating_sub(n_trials as u128));
+            if let Some(left) = left.filter(|left| *left > 0) {
+                eprintln!("{} trials done, {left} candidates were left", search.n_trials);
+            }
+        }
+    }
+}
+
+fn exit_code(progressed: &Progressed) -> ExitCode {
+    if interrupt::interrupted() {
+        return ExitCode::from(interrupt::EXIT_CODE);
+    }
+    match progressed.front().is_empty() {
+        true => ExitCode::from(1),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+/// What is shown while the search runs.
+struct Live<'a> {
+    progress: &'a Progress,
+    n_epochs: usize,
+    best: Mutex<String>,
+}
+
+impl Live<'_> {
+    fn epoch(&self, number: u64, epoch: &Epoch) -> Verdict {
+        let best = self.best.lock().map(|best| best.clone()).unwrap_or_default();
+        let (at, of) = (epoch.epoch, self.n_epochs);
+        let accuracy = number_of(epoch.validation.accuracy);
+        self.progress.say(format!("{best} · trial {number}: epoch {at}/{of}, accuracy {accuracy}"));
+        Verdict::Continue
+    }
+
+    fn batch(&self, progressed: &Progressed, n_new: usize, total: u64) {
+        let records = &progressed.records;
+        for record in &records[records.len() - n_new..] {
+            self.progress.line(&results::line(record));
+        }
+        if let Some(best) = progressed.front().first() {
+            let scaled = best.scaled.first();
+            let value = scaled.map(|(name, value)| format!("{name} {}", number_of(*value)));
+            let text = format!("best {} (trial {})", value.unwrap_or_default(), best.trial.number);
+            if let Ok(mut best) = self.best.lock() {
+                best.clone_from(&text);
+            }
+            self.progress.say(text);
+        }
+        self.progress.at(records.len() as u64, Some(total));
+    }
+}
+
+fn number_of(value: f64) -> String {
+    number(value)
+}

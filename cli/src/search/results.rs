@@ -1,0 +1,159 @@
+//! What a search leaves: files, and the table of the best trials.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use firebrick_core::pass::Table;
+use firebrick_core::trial::Outcome;
+
+use super::evaluate::Evaluator;
+use super::study_loop::Progressed;
+use crate::args::Format;
+use crate::output::artifacts::{self, Provenance, Record};
+use crate::output::files;
+use crate::output::table::{self, number};
+use crate::study::SearchSpace;
+
+/// The folder of a search.
+pub(super) struct Results<'a> {
+    pub(super) out: &'a Path,
+    pub(super) provenance: &'a Provenance,
+}
+
+impl Results<'_> {
+    /// Writes the study as it was resolved.
+    pub(super) fn start(&self, config: &str) -> Result<()> {
+        files::write(&self.out.join(files::CONFIG), config)?;
+        let checkpoints = self.out.join("checkpoints");
+        std::fs::create_dir_all(&checkpoints)
+            .with_context(|| format!("can't make `{}`", checkpoints.display()))
+    }
+
+    /// Writes everything that is known: all trials, the front and its checkpoints.
+    pub(super) fn write(&self, progressed: &Progressed) -> Result<()> {
+        let front = progressed.front();
+        self.write_checkpoints(progressed)?;
+        files::write(&self.out.join("log.json"), artifacts::log(&progressed.records))?;
+        files::write(&self.out.join("best.json"), artifacts::best(&front, self.provenance))
+    }
+
+    fn write_checkpoints(&self, progressed: &Progressed) -> Result<()> {
+        let folder = self.out.join("checkpoints");
+        for (number, (graph, weights)) in &progressed.networks {
+            let path = folder.join(checkpoint(*number));
+            if !path.exists() {
+                let notes = BTreeMap::from([
+                    ("graph".to_owned(), graph.to_string()),
+                    ("trial".to_owned(), number.to_string()),
+                ]);
+                files::write(&path, weights.to_safetensors(&notes))?;
+            }
+        }
+        let left = progressed.records.iter().map(|record| record.trial.number);
+        for number in left.filter(|number| !progressed.networks.contains_key(number)) {
+            let path = folder.join(checkpoint(number));
+            if path.exists() {
+                std::fs::remove_file(&path)
+                    .with_context(|| format!("can't remove `{}`", path.display()))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges the networks of the front on the test split, which nothing else has seen.
+    pub(super) fn judge_front(
+        &self,
+        progressed: &mut Progressed,
+        evaluator: &Evaluator<'_>,
+    ) -> Result<()> {
+        let rows = evaluator.dataset.test.rows();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for record in &mut progressed.records {
+            let Some((graph, weights)) = progressed.networks.get(&record.trial.number) else {
+                continue;
+            };
+            let placement = evaluator.placement;
+            let judged = evaluator.engine.evaluate(graph, weights, rows, placement);
+            record.test = Some(judged.with_context(|| {
+                format!("can't judge trial {} on the test split", record.trial.number)
+            })?);
+        }
+        Ok(())
+    }
+
+    /// Prints the table of the best trials, and where the files are.
+    pub(super) fn print(&self, progressed: &Progressed, space: &SearchSpace, format: Format) {
+        let front = progressed.front();
+        match format {
+            Format::Json => print!("{}", artifacts::best(&front, self.provenance)),
+            Format::Text if front.is_empty() => {
+                eprintln!("no trial is usable; `{}` says why", self.out.join("log.json").display());
+            }
+            Format::Text => {
+                println!("Best trial(s):");
+                print!("{}", table::render(&front_table(&front, space)));
+            }
+        }
+        eprintln!("results are in `{}`", self.out.display());
+    }
+}
+
+fn checkpoint(number: u64) -> String {
+    format!("trial_{number}.safetensors")
+}
+
+/// Returns the line that says how a trial ended.
+pub(super) fn line(record: &Record) -> String {
+    let number = record.trial.number;
+    match &record.trial.outcome {
+        Outcome::Complete { .. } => {
+            let measured = record.software.iter().chain(&record.hardware);
+            let is_objective = |name: &String| record.scaled.iter().any(|(other, _)| other == name);
+            let objectives: Vec<String> = measured
+                .filter(|(name, _)| is_objective(name))
+                .map(|(name, value)| format!("{name} {}", table::number(*value)))
+                .collect();
+            let took = match record.same_as {
+                Some(other) => format!("as trial {other}"),
+                None => format!("{:.2} s", record.total_ms / 1e3),
+            };
+            format!("trial {number}: {} · {took} · {}", objectives.join(", "), record.trial.params)
+        }
+        Outcome::Pruned { step } => format!("trial {number}: stopped after epoch {step}"),
+        Outcome::Infeasible { reason } => format!("trial {number}: infeasible: {reason}"),
+        Outcome::Failed { reason } => format!("trial {number}: failed: {reason}"),
+    }
+}
+
+fn front_table(front: &[&Record], space: &SearchSpace) -> Table {
+    let parameters: Vec<&str> =
+        space.space.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
+    let Some(first) = front.first() else { return Table::default() };
+    let mut columns = vec!["number".to_owned()];
+    columns.extend(parameters.iter().map(|name| short(name)));
+    columns.extend(first.software.iter().chain(&first.hardware).map(|(name, _)| name.clone()));
+    let has_test = first.test.is_some();
+    columns.extend(has_test.then(|| "test_accuracy".to_owned()));
+    let rows = front.iter().map(|record| {
+        let mut row = vec![record.trial.number.to_string()];
+        row.extend(parameters.iter().map(|name| {
+            record.trial.params.get(name).map(ToString::to_string).unwrap_or_default()
+        }));
+        let measured = record.software.iter().chain(&record.hardware);
+        row.extend(measured.map(|(_, value)| number(*value)));
+        row.extend(record.test.as_ref().map(|test| number(test.accuracy)));
+        row
+    });
+    Table { rows: rows.collect(), columns }
+}
+
+/// Returns `node/field` of `node/pass/field`: a pass is told by its field.
+fn short(name: &str) -> String {
+    match name.split('/').collect::<Vec<_>>().as_slice() {
+        [node, _, field] => format!("{node}/{field}"),
+        _ => name.to_owned(),
+    }
+}

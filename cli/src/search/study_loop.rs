@@ -1,0 +1,231 @@
+//! Ask, evaluate, tell: the loop of a study, without terminal or files.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result, anyhow};
+use firebrick_core::Json;
+use firebrick_core::engine::{Epoch, Verdict};
+use firebrick_core::front::pareto_front;
+use firebrick_core::graph::Graph;
+use firebrick_core::objective::Direction;
+use firebrick_core::space::Space;
+use firebrick_core::strategy::Strategy;
+use firebrick_core::value::Params;
+use firebrick_core::weights::Weights;
+
+use super::evaluate::{Evaluated, Evaluator, OnEpoch, Proposal};
+use crate::output::artifacts::Record;
+
+/// How params become arguments of passes and the text of a study file.
+pub(crate) trait Spelling {
+    /// Returns the arguments of each pass, in the order in which they are applied.
+    fn pass_args(&self, params: &Params) -> Vec<(String, Json)>;
+    /// Returns the params as the study file spells them.
+    fn sampled_config(&self, params: &Params) -> Json;
+}
+
+/// How many trials a study may spend, and how many are asked for at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Budget {
+    /// The most trials.
+    pub(crate) n_trials: u64,
+    /// How many proposals are asked for before any of them is told. It does not follow the number
+    /// of jobs, so that the proposals do not either.
+    pub(crate) population: u64,
+}
+
+/// Why a study ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// All trials were spent.
+    Spent,
+    /// The strategy has nothing left to propose.
+    Exhausted,
+    /// The caller asked to stop.
+    Stopped,
+}
+
+/// The trials of a study so far, and the networks of its front.
+#[derive(Default)]
+pub(crate) struct Progressed {
+    /// All finished trials, by number.
+    pub(crate) records: Vec<Record>,
+    /// The trained networks of the front, by trial number.
+    pub(crate) networks: BTreeMap<u64, (Graph, Weights)>,
+    /// The numbers of the trials on the front, the best by the first objective first.
+    front: Vec<u64>,
+    /// The first trial of each point.
+    seen: BTreeMap<Params, u64>,
+}
+
+impl Progressed {
+    /// Returns the trials on the front, the best by the first objective first.
+    pub(crate) fn front(&self) -> Vec<&Record> {
+        let on_front = |record: &&Record| self.front.contains(&record.trial.number);
+        let mut front: Vec<&Record> = self.records.iter().filter(on_front).collect();
+        front.sort_by_key(|record| self.front.iter().position(|n| *n == record.trial.number));
+        front
+    }
+
+    fn keep(&mut self, evaluated: Evaluated, directions: &[Direction]) {
+        let number = evaluated.record.trial.number;
+        self.seen.entry(evaluated.record.trial.params.clone()).or_insert(number);
+        self.networks.extend(evaluated.network.map(|network| (number, network)));
+        self.records.push(evaluated.record);
+        self.update_front(directions);
+        let front = &self.front;
+        self.networks.retain(|number, _| front.contains(number));
+    }
+
+    /// Puts the last record where it belongs: what was dominated before stays dominated.
+    fn update_front(&mut self, directions: &[Direction]) {
+        let Some(last) = self.records.last() else { return };
+        let costs = |record: &Record| -> Option<Vec<f64>> {
+            let values = record.trial.values()?.iter().zip(directions);
+            Some(values.map(|(value, direction)| direction.as_cost(*value)).collect())
+        };
+        let candidates = self.records.iter().filter(|record| {
+            let number = record.trial.number;
+            number == last.trial.number || self.front.contains(&number)
+        });
+        let (numbers, points): (Vec<u64>, Vec<Vec<f64>>) =
+            candidates.filter_map(|record| Some((record.trial.number, costs(record)?))).unzip();
+        let minimize = vec![Direction::Minimize; directions.len()];
+        let mut front = pareto_front(&points, &minimize);
+        front.sort_by(|a, b| {
+            let orders = points[*a].iter().zip(&points[*b]).map(|(a, b)| a.total_cmp(b));
+            orders.fold(Ordering::Equal, Ordering::then).then(numbers[*a].cmp(&numbers[*b]))
+        });
+        self.front = front.into_iter().map(|idx| numbers[idx]).collect();
+    }
+
+    /// Returns a finished trial for params that were evaluated before.
+    fn repeat(&self, proposal: &Proposal, of: u64) -> Option<Record> {
+        let earlier = self.records.iter().find(|record| record.trial.number == of)?;
+        let mut record = earlier.clone();
+        record.trial.number = proposal.number;
+        record.same_as = Some(of);
+        (record.start_ms, record.train_ms, record.total_ms) = (record.end_ms, 0.0, 0.0);
+        Some(record)
+    }
+}
+
+/// What a study loop needs from outside.
+pub(crate) struct Hooks<'a> {
+    /// Whether to stop; asked between batches and at every epoch's end.
+    pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
+    /// Hears of every epoch.
+    pub(crate) on_epoch: &'a OnEpoch<'a>,
+    /// Hears of every finished batch: all trials so far, and how many of them are new.
+    pub(crate) on_batch: &'a mut dyn FnMut(&Progressed, usize) -> Result<()>,
+}
+
+/// Runs a study to its end and returns why it ended.
+///
+/// Trials in flight when the caller asks to stop are not kept: they were not judged.
+///
+/// # Errors
+/// What a strategy or an engine says when it can't go on; finished trials stay in `progressed`.
+pub(crate) fn run(
+    space: &Space,
+    spelling: &dyn Spelling,
+    strategy: &mut dyn Strategy,
+    evaluator: &Evaluator<'_>,
+    budget: Budget,
+    progressed: &mut Progressed,
+    hooks: &mut Hooks<'_>,
+) -> Result<End> {
+    loop {
+        let next = progressed.records.len() as u64;
+        let numbers: Vec<u64> =
+            (next..budget.n_trials.min(next.saturating_add(budget.population))).collect();
+        if numbers.is_empty() {
+            return Ok(End::Spent);
+        }
+        if (hooks.should_stop)() {
+            return Ok(End::Stopped);
+        }
+        let asked = strategy.ask(&numbers).context("the strategy can't go on")?;
+        if asked.is_empty() {
+            return Ok(End::Exhausted);
+        }
+        let exhausted = asked.len() < numbers.len();
+        let proposals = proposals(space, spelling, &numbers, asked)?;
+        let told = match evaluate_batch(evaluator, progressed, proposals, hooks)? {
+            Some(n_new) => n_new,
+            None => return Ok(End::Stopped),
+        };
+        let first_new = progressed.records.len() - told;
+        let trials: Vec<_> =
+            progressed.records[first_new..].iter().map(|record| record.trial.clone()).collect();
+        strategy.tell(&trials).context("the strategy can't go on")?;
+        (hooks.on_batch)(progressed, told)?;
+        if exhausted {
+            return Ok(End::Exhausted);
+        }
+    }
+}
+
+fn proposals(
+    space: &Space,
+    spelling: &dyn Spelling,
+    numbers: &[u64],
+    asked: Vec<Params>,
+) -> Result<Vec<Proposal>> {
+    if asked.len() > numbers.len() {
+        let (found, expected) = (asked.len(), numbers.len());
+        return Err(anyhow!("the strategy answered {found} params to {expected} trial numbers"));
+    }
+    let proposal = |(number, params): (&u64, Params)| {
+        let params = space.canonical(&params).with_context(|| {
+            format!("the strategy proposed for trial {number} what the space does not have")
+        })?;
+        let pass_args = spelling.pass_args(&params);
+        let sampled_config = spelling.sampled_config(&params);
+        Ok(Proposal { number: *number, params, pass_args, sampled_config })
+    };
+    numbers.iter().zip(asked).map(proposal).collect()
+}
+
+/// Evaluates what is new among proposals, repeats what is not, and keeps both by number.
+///
+/// Returns the number of trials, or nothing if the caller asked to stop in between.
+fn evaluate_batch(
+    evaluator: &Evaluator<'_>,
+    progressed: &mut Progressed,
+    proposals: Vec<Proposal>,
+    hooks: &Hooks<'_>,
+) -> Result<Option<usize>> {
+    let mut fresh: Vec<Proposal> = Vec::new();
+    let mut repeated: Vec<(Proposal, u64)> = Vec::new();
+    for proposal in proposals {
+        let in_batch = fresh.iter().find(|earlier| earlier.params == proposal.params);
+        let earlier = progressed.seen.get(&proposal.params).copied();
+        match earlier.or(in_batch.map(|earlier| earlier.number)) {
+            Some(earlier) => repeated.push((proposal, earlier)),
+            None => fresh.push(proposal),
+        }
+    }
+    let n_proposals = fresh.len() + repeated.len();
+    let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
+        let verdict = (hooks.on_epoch)(idx, number, epoch);
+        if (hooks.should_stop)() { Verdict::Stop } else { verdict }
+    };
+    let evaluated = evaluator.evaluate(fresh, &on_epoch).context("the engine can't go on")?;
+    // A candidate that was stopped in its last epoch is as good as any other; one that was stopped
+    // before was not judged, and its batch is not complete.
+    if evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)() {
+        return Ok(None);
+    }
+    let directions = evaluator.goal.directions();
+    for one in evaluated {
+        progressed.keep(one, &directions);
+    }
+    for (proposal, of) in repeated {
+        let record = progressed.repeat(&proposal, of).context("a repeated trial is known")?;
+        progressed.records.push(record);
+    }
+    progressed.records.sort_by_key(|record| record.trial.number);
+    Ok(Some(n_proposals))
+}
