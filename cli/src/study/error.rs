@@ -63,14 +63,6 @@ impl StudyError {
             ..self
         }
     }
-
-    /// Returns the line of the file, if one is to blame.
-    pub(crate) fn line(&self) -> Option<usize> {
-        match self.origin {
-            Some(Origin::Line(line)) => Some(line),
-            Some(Origin::Flag(_)) | None => None,
-        }
-    }
 }
 
 impl fmt::Display for StudyError {
@@ -106,6 +98,14 @@ impl Notice {
             reason: reason.into(),
             file: None,
             origin: Some(origin.clone()),
+        }
+    }
+
+    /// Returns the line of the file; absent for a flag.
+    pub(super) fn line(&self) -> Option<usize> {
+        match self.origin {
+            Some(Origin::Line(line)) => Some(line),
+            Some(Origin::Flag(_)) | None => None,
         }
     }
 }

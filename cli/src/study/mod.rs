@@ -25,7 +25,7 @@ pub(crate) use error::{Notice, StudyError};
 pub(crate) use goal::{Goal, SOFTWARE_METRICS};
 pub(crate) use options::Options;
 pub(crate) use passes::PassStep;
-pub(crate) use resolve::{Accelerator, DatasetSpec, ModelSpec, Study};
+pub(crate) use resolve::Study;
 pub(crate) use search::Search;
 pub(crate) use space::SearchSpace;
 
@@ -64,7 +64,7 @@ pub(crate) struct Source<'a> {
 pub(crate) struct Loaded {
     /// The study.
     pub(crate) study: Study,
-    /// What was given and has no effect, in the order of reading.
+    /// What was given and has no effect, in the order of the file.
     pub(crate) notices: Vec<Notice>,
     file: Option<String>,
     places: BTreeMap<String, Origin>,
@@ -114,6 +114,7 @@ pub(crate) fn load(
     for notice in &mut loaded.notices {
         notice.file.clone_from(&file);
     }
+    loaded.notices.sort_by_key(Notice::line);
     Ok(Loaded { file, ..loaded })
 }
 
@@ -151,11 +152,6 @@ impl Loaded {
             origin,
             hint,
         }
-    }
-
-    /// Returns whether the command line gave a key.
-    pub(crate) fn is_flag(&self, key: &str) -> bool {
-        matches!(self.places.get(key), Some(Origin::Flag(_)))
     }
 
     /// Returns the names of the passes that the space is about, in the order in which they are
@@ -224,6 +220,10 @@ impl Loaded {
                 Err(self.blame(Subject::Metric(metric), what, Some(hint)))
             }
         }
+    }
+
+    fn is_built_in(&self) -> bool {
+        self.file.as_deref() == Some(defaults::STUDY_NAME)
     }
 
     fn origin(&self, subject: Subject<'_>) -> Option<&Origin> {

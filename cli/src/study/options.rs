@@ -4,6 +4,7 @@ use firebrick_core::Json;
 
 use super::error::{Notice, Origin, StudyError};
 use super::file::{Item, Raw, Table};
+use super::section::misfit;
 
 /// Values given on the command line, and only those.
 ///
@@ -50,15 +51,18 @@ const RECIPE: [&str; 11] = [
 /// Brings the spellings of a file to one: `model = "a"` becomes `[model] name = "a"`, and so on.
 ///
 /// # Errors
-/// [`StudyError`] if a key is given in both of its spellings.
+/// [`StudyError`] if a key is given in both of its spellings, or in none of them.
 pub(super) fn normalise(file: &mut Table) -> Result<(), StudyError> {
     for key in ["model", "dataset"] {
-        if let Some(item) = file.get_mut(key)
-            && !matches!(item.raw, Raw::Table(_))
-        {
-            let mut table = Table::default();
-            table.set("name", item.clone());
-            item.raw = Raw::Table(table);
+        match file.get_mut(key) {
+            None => {}
+            Some(item) if matches!(item.raw, Raw::Table(_)) => {}
+            Some(item) if matches!(item.raw, Raw::Text(_) | Raw::Null) => {
+                let mut table = Table::default();
+                table.set("name", item.clone());
+                item.raw = Raw::Table(table);
+            }
+            Some(item) => return Err(misfit(key, item, "a name or a table")),
         }
     }
     if let Some(item) = file.remove("training_optimizer") {

@@ -11,7 +11,7 @@ use firebrick_core::value::{Params, Value};
 use super::choices::Choices;
 use super::error::StudyError;
 use super::seed::{self, By, CONFIG, Group, Seed, SpaceSpec};
-use super::{Loaded, Subject, section, space};
+use super::{Loaded, Subject, defaults, section, space};
 
 /// Types of node that MASE quantises, as far as there are such ops: the ones that a seed in its
 /// spelling is about, and that its `best.json` lists.
@@ -117,9 +117,7 @@ impl<'a> Planner<'a> {
                 return Err(self.unmatched(seed));
             }
             for group in &seed.groups {
-                if !taken.iter().any(|node| self.is_about(group, node)) {
-                    return Err(self.useless(seed, group, &taken));
-                }
+                self.check_ops(seed, group, &taken)?;
             }
         }
         Ok(())
@@ -335,6 +333,10 @@ impl<'a> Planner<'a> {
             _ => None,
         };
         let hint = match other {
+            _ if self.loaded.is_built_in() => {
+                let model = defaults::MODEL;
+                format!("the built-in study is about `{model}`; give yours with `--config FILE`")
+            }
             Some(by) => {
                 let what = if by == By::Type {
                     "a type of node"
@@ -358,28 +360,27 @@ impl<'a> Planner<'a> {
         self.loaded.blame(Subject::Key(&key), what, Some(hint))
     }
 
-    fn useless(&self, seed: &Seed, group: &Group, taken: &[&Node]) -> StudyError {
-        let shown = |node: &&Node| format!("`{}` ({})", node.name, node.op.name());
-        let taken: Vec<String> = taken.iter().map(shown).collect();
-        let what = format!(
-            "`{}` has nothing to choose for {}",
-            group.table,
-            taken.join(", ")
-        );
-        let mut ops: Vec<&str> = match group.table == CONFIG {
-            true => MASE_OPS.to_vec(),
-            false => {
-                let choices = self.known(group).iter();
-                choices
-                    .flat_map(|choice| choice.ops.iter().map(String::as_str))
-                    .collect()
+    /// Checks that each field of a group is for the type of a node that its key takes.
+    fn check_ops(&self, seed: &Seed, group: &Group, taken: &[&Node]) -> Result<(), StudyError> {
+        for field in &group.fields {
+            let ops: Vec<&str> = match self.choice(group, &field.name) {
+                Some(choice) if group.table != CONFIG => {
+                    choice.ops.iter().map(String::as_str).collect()
+                }
+                _ => MASE_OPS.to_vec(),
+            };
+            if taken.iter().any(|node| ops.contains(&node.op.name())) {
+                continue;
             }
-        };
-        ops.sort_unstable();
-        ops.dedup();
-        let hint = format!("it is about nodes of type `{}`", ops.join("`, `"));
-        let key = path(seed, group, None);
-        self.loaded.blame(Subject::Key(&key), what, Some(hint))
+            let shown = |node: &&Node| format!("`{}` ({})", node.name, node.op.name());
+            let taken: Vec<String> = taken.iter().map(shown).collect();
+            let (table, name) = (&group.table, &field.name);
+            let what = format!("`{table}.{name}` does not apply to {}", taken.join(", "));
+            let hint = format!("it applies to nodes of type `{}`", ops.join("`, `"));
+            let key = path(seed, group, Some(name));
+            return Err(self.loaded.blame(Subject::Key(&key), what, Some(hint)));
+        }
+        Ok(())
     }
 }
 

@@ -252,14 +252,14 @@ fn read_model(mut table: Section<'_>) -> Result<ModelSpec, StudyError> {
 fn read_dataset(mut table: Section<'_>) -> Result<DatasetSpec, StudyError> {
     let share = |number: f64| number > 0.0 && number < 1.0;
     let expected = "a share above 0 and below 1";
+    let name = table.text("name")?;
     let path = table.text("path")?;
     let stem = path.as_deref().and_then(|path| {
         std::path::Path::new(path)
             .file_stem()
             .map(|stem| stem.to_string_lossy().into_owned())
     });
-    let name = table
-        .text("name")?
+    let name = name
         .or(stem)
         .unwrap_or_else(|| defaults::DATASET.to_owned());
     let label = table.text("label")?;

@@ -82,11 +82,11 @@ pub(super) fn read(
     let timeout_s = setup.number("timeout", "a number of seconds above 0", positive)?;
     let population = setup.size("population", 1)?.unwrap_or(defaults::POPULATION);
     for (key, reason) in [
+        ("pkl_ckpt", "no search starts from a pickle"),
         (
-            "pkl_ckpt",
-            "a search goes on by itself where its folder has trials",
+            "save_every_n_trials",
+            "results are written after every batch of trials",
         ),
-        ("save_every_n_trials", "every trial is kept when it ends"),
     ] {
         if let Some(item) = setup.item(key) {
             notices.push(Notice::new(setup.path_of(key), &item.origin, reason));

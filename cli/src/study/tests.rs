@@ -1,20 +1,48 @@
+mod errors;
+mod precedence;
+mod resolved;
+mod round_trip;
+mod space;
+
+use std::path::PathBuf;
+
 use super::*;
 
-const JSC: &str = "x = input[16]
-    seq_blocks_0 = batch_norm(x)
-    seq_blocks_1 = relu(seq_blocks_0)
-    seq_blocks_2 = linear(seq_blocks_1, out=16)
-    seq_blocks_3 = relu(seq_blocks_2)
-    seq_blocks_4 = linear(seq_blocks_3, out=16)
-    seq_blocks_5 = relu(seq_blocks_4)
-    seq_blocks_6 = linear(seq_blocks_5, out=5)
-    seq_blocks_7 = relu(seq_blocks_6)
-    output = output(seq_blocks_7)";
+/// Reads a study from a text, as a search does.
+fn search(text: &str) -> Loaded {
+    read_as(text, &Options::default(), Verb::Search).unwrap()
+}
 
-#[test]
-fn the_built_in_study_has_36_points() {
-    let loaded = load(None, &Options::default(), Verb::Search).unwrap();
-    let graph = JSC.parse().unwrap();
-    let space = loaded.search_space(&graph, 16, &BTreeMap::new()).unwrap();
-    assert_eq!(space.space.size(), Some(36));
+fn read_as(text: &str, options: &Options, verb: Verb) -> Result<Loaded, StudyError> {
+    let source = Source {
+        name: "studies/x.toml",
+        bytes: text.as_bytes(),
+    };
+    load(Some(source), options, verb)
+}
+
+/// Returns an error as the program prints it.
+fn shown(error: &StudyError) -> String {
+    match &error.hint {
+        Some(hint) => format!("{error}\n  hint: {hint}"),
+        None => error.to_string(),
+    }
+}
+
+/// Returns notices as the program prints them, one a line.
+fn notices(loaded: &Loaded) -> String {
+    let lines: Vec<String> = loaded.notices.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// Returns a file of the seed, unless it is not there.
+fn seed_file(name: &str) -> Option<String> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../shared/seed")
+        .join(name);
+    let text = std::fs::read_to_string(&path).ok();
+    if text.is_none() {
+        println!("skipped: `{}` is missing", path.display());
+    }
+    text
 }

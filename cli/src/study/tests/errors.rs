@@ -1,0 +1,511 @@
+//! What users read when a study file is wrong: every class of error, as one list each.
+
+use super::*;
+
+/// Returns what is wrong with each text, beside the text.
+fn refusals(texts: &[&str]) -> String {
+    let mut out = String::new();
+    for text in texts {
+        let error = read_as(text, &Options::default(), Verb::Search).unwrap_err();
+        out.push_str(&format!(
+            "{text}\n  {}\n",
+            shown(&error).replace('\n', "\n  ")
+        ));
+    }
+    out
+}
+
+/// The same below `[search.strategy]`.
+fn strategy_refusals(texts: &[&str]) -> String {
+    let texts: Vec<String> = texts
+        .iter()
+        .map(|text| format!("[search.strategy]\n{text}"))
+        .collect();
+    refusals(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The same below `[search.search_space]`.
+fn space_refusals(texts: &[&str]) -> String {
+    let texts: Vec<String> = texts
+        .iter()
+        .map(|text| format!("[search.search_space]\n{text}"))
+        .collect();
+    refusals(&texts.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn says_what_is_no_toml() {
+    insta::assert_snapshot!(refusals(&[
+        "max_epochs =",
+        "seed = 1\n[search",
+        "seed = 1\nseed = 2",
+        "[passes.a]\n[passes.a]",
+        "model = \"a",
+        "seed = 99999999999999999999",
+        "learning_rate = 1e999",
+        "learning_rate = nan",
+        "project = 2024-02-01",
+    ]), @r#"
+    max_epochs =
+      not TOML: string values must be quoted, expected literal string in `studies/x.toml`, line 1
+    seed = 1
+    [search
+      not TOML: unclosed table, expected `]` in `studies/x.toml`, line 2
+    seed = 1
+    seed = 2
+      not TOML: duplicate key in `studies/x.toml`, line 2
+    [passes.a]
+    [passes.a]
+      not TOML: duplicate key in `studies/x.toml`, line 2
+    model = "a
+      not TOML: invalid basic string, expected `"` in `studies/x.toml`, line 1
+    seed = 99999999999999999999
+      99999999999999999999 does not fit 64 bits in `studies/x.toml`, line 1
+    learning_rate = 1e999
+      1e999 is not a finite number in `studies/x.toml`, line 1
+    learning_rate = nan
+      nan is not a finite number in `studies/x.toml`, line 1
+    project = 2024-02-01
+      no key takes a date, found 2024-02-01 in `studies/x.toml`, line 1
+    "#);
+}
+
+#[test]
+fn says_what_is_no_text() {
+    let source = Source {
+        name: "x.toml",
+        bytes: b"model = \"a\"\nproject = \"\xff\"",
+    };
+    let error = load(Some(source), &Options::default(), Verb::Train).unwrap_err();
+    assert_eq!(error.to_string(), "not UTF-8 text in `x.toml`, line 2");
+}
+
+#[test]
+fn says_what_is_of_the_wrong_type_or_out_of_range() {
+    insta::assert_snapshot!(refusals(&[
+        "max_epochs = \"five\"",
+        "\nmax_epochs = 0",
+        "batch_size = -1",
+        "batch_size = 1.5",
+        "learning_rate = -0.1",
+        "learning_rate = \"fast\"",
+        "weight_decay = -1",
+        "momentum = 1",
+        "patience = 0",
+        "seed = -1",
+        "nesterov = 1",
+        "model = 3",
+        "model = \"\"",
+        "dataset = [\"a\"]",
+        "project = \"a/b\"",
+        "project = \"..\"",
+        "passes = 3",
+        "passes.quantize = true",
+        "search = 3",
+        "[dataset]\nn_rows = 0",
+        "[dataset]\nvalidation = 1.0",
+        "[dataset]\nvalidation = 0.5\ntest = 0.5",
+    ]), @r#"
+    max_epochs = "five"
+      `max_epochs` must be a whole number of at least 1, is `"five"` in `studies/x.toml`, line 1
+
+    max_epochs = 0
+      `max_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    batch_size = -1
+      `batch_size` must be a whole number of at least 1, is `-1` in `studies/x.toml`, line 1
+    batch_size = 1.5
+      `batch_size` must be a whole number of at least 1, is `1.5` in `studies/x.toml`, line 1
+    learning_rate = -0.1
+      `learning_rate` must be a number above 0, is `-0.1` in `studies/x.toml`, line 1
+    learning_rate = "fast"
+      `learning_rate` must be a number above 0, is `"fast"` in `studies/x.toml`, line 1
+    weight_decay = -1
+      `weight_decay` must be a number of at least 0, is `-1` in `studies/x.toml`, line 1
+    momentum = 1
+      `momentum` must be a number of at least 0 and below 1, is `1` in `studies/x.toml`, line 1
+    patience = 0
+      `patience` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 1
+    seed = -1
+      `seed` must be a whole number of at least 0, is `-1` in `studies/x.toml`, line 1
+    nesterov = 1
+      `nesterov` must be `true` or `false`, is `1` in `studies/x.toml`, line 1
+    model = 3
+      `model` must be a name or a table, is `3` in `studies/x.toml`, line 1
+    model = ""
+      `model.name` must be a text that is not empty, is `""` in `studies/x.toml`, line 1
+    dataset = ["a"]
+      `dataset` must be a name or a table, is a list in `studies/x.toml`, line 1
+    project = "a/b"
+      `project` must be a name without `/`, since it names a folder, is `"a/b"` in `studies/x.toml`, line 1
+    project = ".."
+      `project` must be a name without `/`, since it names a folder, is `".."` in `studies/x.toml`, line 1
+    passes = 3
+      `passes` must be a table, is `3` in `studies/x.toml`, line 1
+    passes.quantize = true
+      `passes.quantize` must be a table, is `true` in `studies/x.toml`, line 1
+    search = 3
+      `search` must be a table, is `3` in `studies/x.toml`, line 1
+    [dataset]
+    n_rows = 0
+      `dataset.n_rows` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [dataset]
+    validation = 1.0
+      `dataset.validation` must be a share above 0 and below 1, is `1.0` in `studies/x.toml`, line 2
+    [dataset]
+    validation = 0.5
+    test = 0.5
+      validation (0.5) and test (0.5) leave no rows to train on in `studies/x.toml`, line 3
+    "#);
+}
+
+#[test]
+fn says_what_is_unknown_and_what_is_near() {
+    insta::assert_snapshot!(refusals(&[
+        "max_epoch = 5",
+        "colour = \"red\"",
+        "optimizer = \"adm\"",
+        "optimizer = \"adam\"\ntraining_optimizer = \"sgd\"",
+        "accelerator = \"tpu\"",
+        "accelerator = 1",
+        "task = \"lm\"",
+        "task = \"clss\"",
+        "lr_scheduler = \"linear\"",
+        "keep = \"first\"",
+        "load_type = \"zip\"",
+        "load_name = \"best.ckpt\"\nload_type = \"pl\"",
+        "[dataset]\npath = \"a.csv\"\nlable = \"class\"",
+        "[search]\nstrateggy = 1",
+    ]), @r#"
+    max_epoch = 5
+      unknown key `max_epoch` in `studies/x.toml`, line 1
+        hint: did you mean `max_epochs`?
+    colour = "red"
+      unknown key `colour` in `studies/x.toml`, line 1
+        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+    optimizer = "adm"
+      `optimizer` can't be `adm` in `studies/x.toml`, line 1
+        hint: did you mean `adam`?
+    optimizer = "adam"
+    training_optimizer = "sgd"
+      `training_optimizer` is another name of `optimizer`, which is given too in `studies/x.toml`, line 2
+    accelerator = "tpu"
+      `accelerator` can't be `tpu` in `studies/x.toml`, line 1
+        hint: did you mean `cpu`?
+    accelerator = 1
+      `accelerator` must be one of `auto`, `cpu`, `gpu`, `cuda`, is `1` in `studies/x.toml`, line 1
+    task = "lm"
+      the task `lm` is not supported in `studies/x.toml`, line 1
+        hint: networks of Firebrick classify: `task = "classification"`
+    task = "clss"
+      `task` can't be `clss` in `studies/x.toml`, line 1
+        hint: did you mean `cls`?
+    lr_scheduler = "linear"
+      `lr_scheduler` can't be `linear` in `studies/x.toml`, line 1
+        hint: known: `cosine`, `constant`
+    keep = "first"
+      `keep` can't be `first` in `studies/x.toml`, line 1
+        hint: known: `best`, `last`
+    load_type = "zip"
+      `load_type` can't be `zip` in `studies/x.toml`, line 1
+        hint: known: `safetensors`, `pt`, `pl`, `mz`, `hf`
+    load_name = "best.ckpt"
+    load_type = "pl"
+      a checkpoint of type `pl` can't be read in `studies/x.toml`, line 2
+        hint: Firebrick reads `safetensors`, with PyTorch's names of tensors
+    [dataset]
+    path = "a.csv"
+    lable = "class"
+      unknown key `dataset.lable` in `studies/x.toml`, line 3
+        hint: known: `name`, `path`, `label`, `n_rows`, `standardize`, `validation`, `test`
+    [search]
+    strateggy = 1
+      unknown key `search.strateggy` in `studies/x.toml`, line 2
+        hint: did you mean `strategy`?
+    "#);
+}
+
+#[test]
+fn says_what_is_wrong_with_a_strategy() {
+    insta::assert_snapshot!(strategy_refusals(&[
+        "nam = \"tpe\"",
+        "setup.n_trials = 0",
+        "setup.n_trial = 5",
+        "setup.n_jobs = 0",
+        "setup.n_jobs = \"all\"",
+        "setup.timeout = 0",
+        "setup.population = 0",
+        "eval_mode = 1",
+        "sw_runner.basic_eval = {}",
+        "sw_runner.basic_evaluation.samples = 3",
+        "sw_runner.basic_train.max_epochs = 0",
+        "sw_runner.basic_train.learning_rat = 0.1",
+        "hw_runner.average_bitwidth = 32",
+        "metrics.accuracy = 1.0",
+        "metrics.accuracy.scale = 0",
+        "metrics.accuracy.direction = \"up\"",
+        "metrics.accuracy.weight = 1",
+        "metrics.my_metric.scale = 1",
+        "setup.sum_scaled_metrics = true",
+        "setup.sum_scaled_metrics = 1",
+        "setup.sum_scaled_metrics = true\nsetup.direction = \"maximize\"\n\
+         metrics.params = { scale = -1.0, direction = \"minimize\" }",
+    ]), @r#"
+    [search.strategy]
+    nam = "tpe"
+      unknown key `search.strategy.nam` in `studies/x.toml`, line 2
+        hint: did you mean `name`?
+    [search.strategy]
+    setup.n_trials = 0
+      `search.strategy.setup.n_trials` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    setup.n_trial = 5
+      unknown key `search.strategy.setup.n_trial` in `studies/x.toml`, line 2
+        hint: did you mean `n_trials`?
+    [search.strategy]
+    setup.n_jobs = 0
+      `search.strategy.setup.n_jobs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    setup.n_jobs = "all"
+      `search.strategy.setup.n_jobs` must be a whole number of at least 1, or `"auto"`, is `"all"` in `studies/x.toml`, line 2
+    [search.strategy]
+    setup.timeout = 0
+      `search.strategy.setup.timeout` must be a number of seconds above 0, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    setup.population = 0
+      `search.strategy.setup.population` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    eval_mode = 1
+      `search.strategy.eval_mode` must be `true` or `false`, is `1` in `studies/x.toml`, line 2
+    [search.strategy]
+    sw_runner.basic_eval = {}
+      unknown key `search.strategy.sw_runner.basic_eval` in `studies/x.toml`, line 2
+        hint: did you mean `basic_evaluation`?
+    [search.strategy]
+    sw_runner.basic_evaluation.samples = 3
+      unknown key `search.strategy.sw_runner.basic_evaluation.samples` in `studies/x.toml`, line 2
+        hint: known: `data_loader`, `dataloader`, `num_samples`
+    [search.strategy]
+    sw_runner.basic_train.max_epochs = 0
+      `search.strategy.sw_runner.basic_train.max_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    sw_runner.basic_train.learning_rat = 0.1
+      unknown key `search.strategy.sw_runner.basic_train.learning_rat` in `studies/x.toml`, line 2
+        hint: did you mean `learning_rate`?
+    [search.strategy]
+    hw_runner.average_bitwidth = 32
+      `search.strategy.hw_runner.average_bitwidth` must be a table, is `32` in `studies/x.toml`, line 2
+    [search.strategy]
+    metrics.accuracy = 1.0
+      `search.strategy.metrics.accuracy` must be a table, is `1.0` in `studies/x.toml`, line 2
+    [search.strategy]
+    metrics.accuracy.scale = 0
+      `search.strategy.metrics.accuracy.scale` must be a number other than 0, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    metrics.accuracy.direction = "up"
+      `search.strategy.metrics.accuracy.direction` can't be `up` in `studies/x.toml`, line 2
+        hint: known: `maximize`, `minimize`
+    [search.strategy]
+    metrics.accuracy.weight = 1
+      unknown key `search.strategy.metrics.accuracy.weight` in `studies/x.toml`, line 2
+        hint: known: `scale`, `direction`
+    [search.strategy]
+    metrics.my_metric.scale = 1
+      `search.strategy.metrics.my_metric` has no direction in `studies/x.toml`, line 2
+        hint: add `direction = "minimize"` or `direction = "maximize"`
+    [search.strategy]
+    setup.sum_scaled_metrics = true
+      `search.strategy.setup.sum_scaled_metrics` needs a `direction` in `studies/x.toml`, line 2
+        hint: add `direction = "maximize"` beside it
+    [search.strategy]
+    setup.sum_scaled_metrics = 1
+      `search.strategy.setup.sum_scaled_metrics` must be `true` or `false`, is `1` in `studies/x.toml`, line 2
+    [search.strategy]
+    setup.sum_scaled_metrics = true
+    setup.direction = "maximize"
+    metrics.params = { scale = -1.0, direction = "minimize" }
+      `search.strategy.metrics.params.scale` must be above 0, since the direction already says that the metric is subtracted, is `-1.0` in `studies/x.toml`, line 4
+    "#);
+}
+
+#[test]
+fn says_what_is_wrong_with_a_space() {
+    insta::assert_snapshot!(space_refusals(&[
+        "name = \"graph/hardware/systolic_mapping\"",
+        "setup.by = \"nam\"",
+        "setup.bye = \"name\"",
+        "seed.a = 3",
+        "seed.a.config = 3",
+        "seed.a.config.channel_multiplier = [1, 2]",
+        "seed.a.config.name = []",
+        "seed.a.config.name = [\"both\", \"both\"]",
+        "seed.a.config.name = [[\"both\"]]",
+        "seed.a.config.name = [\"output_olny\"]",
+        "seed.a.config.name = [\"narrow\"]",
+        "seed.a.config.name = [\"both\", \"integer\"]",
+        "seed.a.config.name = [\"both\"]",
+        "seed.a.config = { name = [\"both\"], channel_multiplier = [0] }",
+        "seed.a.config = { name = [\"both\"], channel_multiplier = [\"2\"] }",
+        "seed.a.config = { name = [\"both\"], multiplier = [2] }",
+        "seed.a.channel_multiplier.factor = { low = 2, high = 1 }",
+        "seed.a.channel_multiplier.factor = { low = 2 }",
+        "seed.a.channel_multiplier.factor = { low = 1, high = 2, stop = 1 }",
+        "seed.a.channel_multiplier.factor = { low = 0.0, high = 2.0, log = true }",
+        "setup.by = \"regex_name\"\nseed.\"seq_(\" = {}",
+        "seed.a.config = { name = [\"both\"], channel_multiplier = [2] }\n\
+         seed.b.channel_multiplier.factor = [2]",
+    ]), @r#"
+    [search.search_space]
+    name = "graph/hardware/systolic_mapping"
+      `search.search_space.name` can't be `graph/hardware/systolic_mapping` in `studies/x.toml`, line 2
+        hint: did you mean `graph`?
+    [search.search_space]
+    setup.by = "nam"
+      `search.search_space.setup.by` can't be `nam` in `studies/x.toml`, line 2
+        hint: did you mean `name`?
+    [search.search_space]
+    setup.bye = "name"
+      unknown key `search.search_space.setup.bye` in `studies/x.toml`, line 2
+        hint: did you mean `by`?
+    [search.search_space]
+    seed.a = 3
+      `search.search_space.seed.a` must be a table, is `3` in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config = 3
+      `search.search_space.seed.a.config` must be a table, is `3` in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config.channel_multiplier = [1, 2]
+      `search.search_space.seed.a.config` needs a `name` in `studies/x.toml`, line 2
+        hint: modes: `output_only`, `both`, `input_only`, or `"NA"` for none
+    [search.search_space]
+    seed.a.config.name = []
+      `search.search_space.seed.a.config.name` has no choices in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config.name = ["both", "both"]
+      `search.search_space.seed.a.config.name` has the choice `both` twice in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config.name = [["both"]]
+      `search.search_space.seed.a.config.name` must be a list of single values, is a list in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config.name = ["output_olny"]
+      `search.search_space.seed.a.config.name` can't be `output_olny` in `studies/x.toml`, line 2
+        hint: did you mean `output_only`?
+    [search.search_space]
+    seed.a.config.name = ["narrow"]
+      `search.search_space.seed.a.config.name` can't be `narrow` in `studies/x.toml`, line 2
+        hint: modes: `output_only`, `both`, `input_only`
+    [search.search_space]
+    seed.a.config.name = ["both", "integer"]
+      `search.search_space.seed.a.config.name` has both modes of channels and number formats in `studies/x.toml`, line 2
+        hint: give each pass its own table: `seed.NODE.PASS.FIELD = [choices]`
+    [search.search_space]
+    seed.a.config.name = ["both"]
+      `search.search_space.seed.a.config` needs a `channel_multiplier` in `studies/x.toml`, line 2
+        hint: for example `channel_multiplier = [1, 2, 4]`
+    [search.search_space]
+    seed.a.config = { name = ["both"], channel_multiplier = [0] }
+      `search.search_space.seed.a.config.channel_multiplier` must be a list of numbers above 0, is a list in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config = { name = ["both"], channel_multiplier = ["2"] }
+      `search.search_space.seed.a.config.channel_multiplier` must be a list of numbers above 0, is a list in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.config = { name = ["both"], multiplier = [2] }
+      unknown key `search.search_space.seed.a.config.multiplier` in `studies/x.toml`, line 2
+        hint: known: `name`, `channel_multiplier`
+    [search.search_space]
+    seed.a.channel_multiplier.factor = { low = 2, high = 1 }
+      `search.search_space.seed.a.channel_multiplier.factor` needs low <= high and step >= 1, has 2, 1, 1 in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.channel_multiplier.factor = { low = 2 }
+      `search.search_space.seed.a.channel_multiplier.factor` needs a `high` in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.channel_multiplier.factor = { low = 1, high = 2, stop = 1 }
+      unknown key `search.search_space.seed.a.channel_multiplier.factor.stop` in `studies/x.toml`, line 2
+        hint: did you mean `step`?
+    [search.search_space]
+    seed.a.channel_multiplier.factor = { low = 0.0, high = 2.0, log = true }
+      `search.search_space.seed.a.channel_multiplier.factor` is logarithmic and needs low > 0, has 0 in `studies/x.toml`, line 2
+    [search.search_space]
+    setup.by = "regex_name"
+    seed."seq_(" = {}
+      `search.search_space.seed."seq_("` is no regular expression: unclosed group in `studies/x.toml`, line 3
+    [search.search_space]
+    seed.a.config = { name = ["both"], channel_multiplier = [2] }
+    seed.b.channel_multiplier.factor = [2]
+      `config` and `channel_multiplier` are two spellings of the pass `channel_multiplier` in `studies/x.toml`, line 3
+        hint: use one of them for all nodes
+    "#);
+}
+
+#[test]
+fn blames_the_flag_rather_than_the_file() {
+    let refusal = |key: &str, flag: &str, value: Json| {
+        let mut options = Options::default();
+        options.give(key, flag, Some(value));
+        let error = read_as("batch_size = 64", &options, Verb::Train).unwrap_err();
+        shown(&error)
+    };
+    let refusals = [
+        refusal("batch_size", "--batch-size", 0.into()),
+        refusal("learning_rate", "--learning-rate", f64::NAN.into()),
+        refusal("optimizer", "--optimizer", "adm".into()),
+        refusal("seed", "--seed", u64::MAX.into()),
+        refusal("colour", "--set", 1.into()),
+    ];
+    insta::assert_snapshot!(refusals.join("\n"), @"
+    `batch_size` must be a whole number of at least 1, is `0` in `--batch-size`
+    `learning_rate` must be a finite number in `--learning-rate`
+    `optimizer` can't be `adm` in `--optimizer`
+      hint: did you mean `adam`?
+    18446744073709551615 is above 9223372036854775807 in `--seed`
+    unknown key `colour` in `--set`
+      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+    ");
+}
+
+#[test]
+fn blames_the_line_of_a_name_that_is_looked_up_later() {
+    let loaded = search(
+        "model = \"vgg7\"
+        [dataset]
+        name = \"cifar10\"
+        [search.strategy]
+        name = \"optuna\"
+        setup.sampler = \"tpee\"
+        hw_runner.latency = {}
+        metrics.accuracy.scale = 1
+        metrics.laten.direction = \"minimize\"
+        [search.search_space]
+        seed.a.quantize.width = [1, 2]
+        ",
+    );
+    let blame = |subject, what: &str| loaded.blame(subject, what, None).to_string();
+    let errors = [
+        blame(Subject::Model, "unknown model `vgg7`"),
+        blame(Subject::Dataset, "unknown data set `cifar10`"),
+        blame(Subject::Strategy, "unknown strategy `tpee`"),
+        blame(Subject::Analysis("latency"), "unknown pass `latency`"),
+        blame(Subject::SpacePass("quantize"), "unknown pass `quantize`"),
+        blame(Subject::Key("engine"), "no engine was found"),
+        shown(&loaded.check_metrics(["latency"]).unwrap_err()),
+    ];
+    insta::assert_snapshot!(errors.join("\n"), @"
+    unknown model `vgg7` in `studies/x.toml`, line 1
+    unknown data set `cifar10` in `studies/x.toml`, line 3
+    unknown strategy `tpee` in `studies/x.toml`, line 6
+    unknown pass `latency` in `studies/x.toml`, line 7
+    unknown pass `quantize` in `studies/x.toml`, line 11
+    no engine was found
+    unknown metric `laten` in `studies/x.toml`, line 9
+      hint: did you mean `latency`?
+    ");
+}
+
+#[test]
+fn blames_the_strategy_where_a_sampler_has_no_effect() {
+    let loaded = search("[search.strategy]\nname = \"tpee\"\nsetup.sampler = \"tpe\"");
+    let error = loaded.blame(Subject::Strategy, "unknown strategy `tpee`", None);
+    assert_eq!(
+        error.to_string(),
+        "unknown strategy `tpee` in `studies/x.toml`, line 2"
+    );
+}
