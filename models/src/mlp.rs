@@ -23,7 +23,7 @@ register_model!("mlp"; MlpArgs => Mlp);
 ///
 /// # Source
 /// Duarte et al., "Fast inference of deep neural networks in FPGAs for particle physics", 2018,
-/// section 2.2, <https://arxiv.org/abs/1804.06913>, for the default widths.
+/// <https://arxiv.org/abs/1804.06913>, for the default widths.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MlpArgs {

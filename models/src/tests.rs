@@ -170,13 +170,13 @@ fn jsc_s_is_the_network_of_mase() {
 fn the_toy_flattens_an_image() {
     assert_snapshot!(build("toy", &json!({}), &[3, 32, 32], 10).unwrap(), @r"
     x = input[3, 32, 32]
-    seq_blocks_0 = flatten(x)
-    seq_blocks_1 = linear(seq_blocks_0, in=3072, out=8)
-    seq_blocks_2 = relu(seq_blocks_1)
-    seq_blocks_3 = linear(seq_blocks_2, in=8, out=8)
-    seq_blocks_4 = relu(seq_blocks_3)
-    seq_blocks_5 = linear(seq_blocks_4, in=8, out=10)
-    output = output(seq_blocks_5)
+    flatten = flatten(x)
+    seq_blocks_0 = linear(flatten, in=3072, out=8)
+    seq_blocks_1 = relu(seq_blocks_0)
+    seq_blocks_2 = linear(seq_blocks_1, in=8, out=8)
+    seq_blocks_3 = relu(seq_blocks_2)
+    seq_blocks_4 = linear(seq_blocks_3, in=8, out=10)
+    output = output(seq_blocks_4)
     ");
 }
 

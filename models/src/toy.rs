@@ -13,10 +13,10 @@ register_model!("toy"; ToyArgs => Toy);
 
 /// Three linear layers 8 wide over the flattened input, for rows of features and for images.
 ///
-/// Nodes `seq_blocks_0` to `seq_blocks_5`: flatten, linear to 8, relu, linear 8-8, relu, linear to
-/// the classes; the network returns logits. 24,746 parameters for CIFAR-10 (`[3, 32, 32]`, 10
-/// classes), 130 for the toy data of 4 features and 2 classes. Channel multipliers count in units
-/// of 8.
+/// Nodes `flatten`, then `seq_blocks_0` to `seq_blocks_4`: linear to 8, relu, linear 8-8, relu,
+/// linear to the classes; the network returns logits. 24,746 parameters for CIFAR-10
+/// (`[3, 32, 32]`, 10 classes), 130 for the toy data of 4 features and 2 classes. Channel
+/// multipliers count in units of 8.
 ///
 /// # Source
 /// `toy` of MASE, <https://github.com/DeepWok/mase>, February 2024.
@@ -39,14 +39,15 @@ impl Model for Toy {
     ) -> Result<Graph, ModelError> {
         let ToyArgs {} = read(args)?;
         let ops = vec![
-            Op::Flatten,
             Op::linear(flat_size(input_shape)?, 8),
             Op::Relu,
             Op::linear(8, 8),
             Op::Relu,
             Op::linear(8, n_classes),
         ];
-        finish(GraphBuilder::new(input_shape), "seq_blocks", ops)
+        let mut builder = GraphBuilder::new(input_shape);
+        builder.push("flatten", Op::Flatten);
+        finish(builder, "seq_blocks", ops)
     }
 }
 

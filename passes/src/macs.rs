@@ -17,7 +17,7 @@ register_pass!("macs"; MacsArgs => Macs);
 ///
 /// # Source
 /// MACs as in Hawks et al., "Ps and Qs: Quantization-Aware Pruning for Efficient Low Latency
-/// Neural Network Inference", 2021, section 3.3, <https://arxiv.org/abs/2102.11289>.
+/// Neural Network Inference", 2021, <https://arxiv.org/abs/2102.11289>.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct MacsArgs {}
