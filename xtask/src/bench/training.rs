@@ -14,6 +14,8 @@ use crate::process;
 
 const ROWS: &str = "100000";
 const SECONDS: &str = "2";
+/// Takes about as long as `SECONDS`.
+const EPOCHS: &str = "40";
 const BATCHES: [&str; 2] = ["256", "512"];
 const N_ROUNDS: usize = 5;
 
@@ -35,11 +37,13 @@ pub(super) fn train(workspace: &Workspace) -> Result<Vec<Row>> {
     let mut speeds = Speeds::new();
     for round in 1..=N_ROUNDS {
         eprintln!("bench: train: round {round} of {N_ROUNDS}");
-        collect(
-            &mut speeds,
-            Command::new(&example).args([ROWS, SECONDS]).args(BATCHES),
-            ours,
-        )?;
+        for batch in BATCHES {
+            // One network on one thread, then two on two.
+            for n in ["1", "2"] {
+                let mut command = Command::new(&example);
+                collect(&mut speeds, command.args([batch, n, n, ROWS, EPOCHS]), ours)?;
+            }
+        }
         if let Some(python) = &python {
             let mut command = Command::new(python);
             command.arg(&script).args([ROWS, SECONDS]).args(BATCHES);
@@ -66,7 +70,11 @@ fn collect(
 }
 
 fn ours(line: &Value) -> Option<String> {
-    Some(format!("{} ours", line["batch"].as_u64()?))
+    let networks = match line["candidates"].as_u64()? {
+        1 => "one network".to_owned(),
+        n => format!("{n} networks on {} threads", line["threads"].as_u64()?),
+    };
+    Some(format!("{} ours, {networks}", line["batch_size"].as_u64()?))
 }
 
 fn torch(line: &Value) -> Option<String> {
@@ -100,7 +108,9 @@ fn rows(speeds: &Speeds) -> Vec<Row> {
             let of_part = of_batch.iter().filter(|(name, _)| name.contains(part));
             of_part.map(|(_, speed)| *speed).max_by(f64::total_cmp)
         };
-        let Some(ours) = best("ours") else { continue };
+        let Some(ours) = best("ours, one") else {
+            continue;
+        };
         if let Some(torch) = best(", Adam") {
             let row = Row::new(
                 format!("training, batch {batch}, ours / PyTorch"),
@@ -180,7 +190,8 @@ mod tests {
     #[test]
     fn divides_by_the_best_setting_of_pytorch() {
         let speeds = Speeds::from([
-            ("256 ours".to_owned(), vec![9.0, 3.0, 12.0]),
+            ("256 ours, one network".to_owned(), vec![9.0, 3.0, 12.0]),
+            ("256 ours, 2 networks on 2 threads".to_owned(), vec![18.0]),
             ("256 PyTorch, Adam, threads 1".to_owned(), vec![3.0]),
             ("256 PyTorch, Adam, threads 2".to_owned(), vec![2.0]),
             ("256 PyTorch, fused Adam, threads 1".to_owned(), vec![4.5]),

@@ -12,7 +12,7 @@ use crate::metadata::Workspace;
 use crate::process;
 
 const README: &str = "README.md";
-const PLUGIN: &str = "plugins/template/src/lib.rs";
+const PLUGIN: &str = "plugins/template/src/sweep.rs";
 
 /// Names by kind, such as `models`.
 type Names = BTreeMap<String, BTreeSet<String>>;
@@ -104,15 +104,17 @@ fn check_lists(readme: &str, listed: &Names) -> Vec<Finding> {
         .collect()
 }
 
+/// Compares the plugin in README with the template's strategy, less its tests.
 fn check_plugin(readme: &str, plugin: &str) -> Option<Finding> {
-    let block = format!("```rust\n{}\n```", plugin.trim_end());
-    (!readme.contains(&block)).then(|| {
+    let shown = plugin
+        .split("\n#[cfg(test)]")
+        .next()
+        .unwrap_or(plugin)
+        .trim_end();
+    (!readme.contains(&format!("```rust\n{shown}\n"))).then(|| {
         let what = format!("its plugin is not {PLUGIN}");
-        Finding::new(
-            README,
-            what,
-            format!("paste {PLUGIN} into its ```rust block"),
-        )
+        let remedy = format!("start its ```rust block with {PLUGIN}, less the tests");
+        Finding::new(README, what, remedy)
     })
 }
 
@@ -140,8 +142,11 @@ mod tests {
 
     #[test]
     fn compares_the_plugin_word_by_word() {
-        let readme = "text\n```rust\nfn a() {}\n```\n";
-        assert_eq!(check_plugin(readme, "fn a() {}\n"), None);
+        let readme = "text\n```rust\nfn a() {}\n\nexport_plugin!();\n```\n";
+        assert_eq!(
+            check_plugin(readme, "fn a() {}\n\n#[cfg(test)]\nmod tests {}\n"),
+            None
+        );
         assert!(check_plugin(readme, "fn b() {}\n").is_some());
     }
 
