@@ -48,17 +48,19 @@ pub enum LoadError {
         test: f64,
     },
     /// More rows were asked for than there are, or none.
-    #[error("cannot take {asked} rows of dataset `{name}`: it has 1 to {has}")]
+    #[error("cannot take {asked} rows of dataset `{name}`, only {least} to {most}")]
     RowCount {
         /// The data set.
         name: String,
         /// How many rows were asked for.
         asked: usize,
-        /// How many there are.
-        has: usize,
+        /// The least that can be taken.
+        least: usize,
+        /// The most that can be taken.
+        most: usize,
     },
     /// There are too few rows to give one to every split.
-    #[error("dataset `{name}` has {rows} rows, too few for a {split} split")]
+    #[error("dataset `{name}` has too few rows for a {split} split: {rows}")]
     TooFewRows {
         /// The data set.
         name: String,
@@ -142,7 +144,7 @@ pub enum LoadError {
         path: PathBuf,
         /// The column that is looked for.
         column: String,
-        /// The columns that the file has.
+        /// The columns that the file has, those that have another role left out.
         columns: Vec<String>,
     },
     /// A column is not one of the data set.
@@ -292,7 +294,7 @@ pub enum LoadError {
         reason: String,
     },
     /// An array that belongs to the ones that are there is missing.
-    #[error("`{}` has no array {missing}, only {}", path.display(), ticked(arrays))]
+    #[error("`{}` has no array of {missing}, only {}", path.display(), ticked(arrays))]
     MissingArray {
         /// The file or folder.
         path: PathBuf,
@@ -400,6 +402,7 @@ impl LoadError {
                 "if it numbers the rows, leave it out (in pandas: `to_csv(file, index=False)`)"
                     .to_owned(),
             ),
+            Self::MissingColumn { columns, .. } if columns.is_empty() => None,
             Self::MissingColumn {
                 column, columns, ..
             } => Some(match nearest(column, columns.iter().map(String::as_str)) {
@@ -425,8 +428,9 @@ impl LoadError {
                 Some("write decimals with a point, not a comma".to_owned())
             }
             Self::UnknownClass { value, known, .. } => {
-                let known_names = known.iter().map(String::as_str);
-                Some(match nearest(value, known_names) {
+                let other_case = known.iter().find(|class| class.eq_ignore_ascii_case(value));
+                let near = nearest(value, known.iter().map(String::as_str));
+                Some(match other_case.map(String::as_str).or(near) {
                     Some(near) => {
                         format!("did you mean `{near}`? the classes are {}", ticked(known))
                     }
@@ -440,6 +444,9 @@ impl LoadError {
                 "a class needs rows: take a larger file, or leave it out where it is declared"
                     .to_owned(),
             ),
+            Self::NotNumpy { .. } => {
+                Some("if `numpy.load` cannot read it either, download or copy it again".to_owned())
+            }
             Self::Truncated { .. } => Some("download or copy it again".to_owned()),
             Self::MissingArray { .. } => Some(
                 "name them `X` and `y`, or `x_train`, `y_train`, `x_test` and `y_test`".to_owned(),

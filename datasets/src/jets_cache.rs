@@ -25,6 +25,9 @@ const GENERATOR_VERSION: u32 = 1;
 /// How many jets are generated to see whether a cached file is of this generator: one a class.
 const SPOT_CHECK: usize = CLASSES.len();
 
+/// The least jets that are generated: three of each class, one for each split.
+const LEAST_JETS: usize = 3 * CLASSES.len();
+
 /// The most jets that are generated: more are gigabytes.
 const MOST_JETS: usize = 10_000_000;
 
@@ -34,13 +37,14 @@ const MOST_JETS: usize = 10_000_000;
 /// generated, and kept there if it can be written to.
 ///
 /// # Errors
-/// [`LoadError`] if the number of jets is 0 or too large, or leaves a class without a jet.
+/// [`LoadError::RowCount`] if that is too few for the splits, or too many for memory.
 pub(crate) fn load(cache_dir: Option<&Path>, seed: u64, n_jets: usize) -> Result<Table, LoadError> {
-    if !(1..=MOST_JETS).contains(&n_jets) {
+    if !(LEAST_JETS..=MOST_JETS).contains(&n_jets) {
         return Err(LoadError::RowCount {
             name: "jets-sim".to_owned(),
             asked: n_jets,
-            has: MOST_JETS,
+            least: LEAST_JETS,
+            most: MOST_JETS,
         });
     }
     let file = cache_dir.map(|folder| folder.join(file_name(seed, n_jets)));
@@ -58,7 +62,7 @@ pub(crate) fn load(cache_dir: Option<&Path>, seed: u64, n_jets: usize) -> Result
         }
         jets
     });
-    let table = Table {
+    Ok(Table {
         input_shape: vec![FEATURES.len()],
         feature_names: FEATURES.map(str::to_owned).to_vec(),
         class_names: CLASSES.map(str::to_owned).to_vec(),
@@ -68,9 +72,7 @@ pub(crate) fn load(cache_dir: Option<&Path>, seed: u64, n_jets: usize) -> Result
         },
         validation: None,
         test: None,
-    };
-    table.check(Path::new("jets-sim"))?;
-    Ok(table)
+    })
 }
 
 /// Returns the name of the file: another one for every version of the generator.

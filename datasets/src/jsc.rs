@@ -115,6 +115,11 @@ fn expected_features(prefix: &str) -> Vec<String> {
         .collect()
 }
 
+fn spare(names: &[String], expected: &[String]) -> Vec<String> {
+    let unexpected = names.iter().filter(|name| !expected.contains(name));
+    unexpected.cloned().collect()
+}
+
 /// Checks that every expected column is there, and none that could be a misspelt one.
 fn check(
     path: &Path,
@@ -126,7 +131,7 @@ fn check(
         return Err(LoadError::MissingColumn {
             path: path.to_owned(),
             column: missing.clone(),
-            columns: names.to_vec(),
+            columns: spare(names, expected),
         });
     }
     // CERNBox's table has some forty features more, with the same start.

@@ -41,7 +41,8 @@ pub(crate) fn prepare(
             return Err(LoadError::RowCount {
                 name: request.name.clone(),
                 asked: n_rows,
-                has: rows.len(),
+                least: 1,
+                most: rows.len(),
             });
         }
         let sampled = sample(&rows.labels, class_names.len(), n_rows, request.seed);

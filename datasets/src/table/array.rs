@@ -157,6 +157,11 @@ impl Array {
 
     /// Reads the header; returns it with the bytes after it.
     fn open(&self) -> Result<(NpyHeader, &[u8]), LoadError> {
+        if self.bytes.is_empty() {
+            return Err(LoadError::EmptyFile {
+                path: self.path.clone(),
+            });
+        }
         let mut data = self.bytes.as_slice();
         match NpyHeader::from_reader(&mut data) {
             Ok(header) => Ok((header, data)),
@@ -170,7 +175,7 @@ impl Array {
             .iter()
             .map(|length| usize::try_from(*length).ok())
             .collect();
-        shape.ok_or_else(|| self.cut_off("its shape is larger than memory"))
+        shape.ok_or_else(|| self.cut_off("its shape needs more bytes than memory has"))
     }
 
     /// Reads every element, after a look at whether they are there.
@@ -187,7 +192,7 @@ impl Array {
                     self.cut_off(&format!("{} bytes where {n_bytes} should be", data.len()))
                 );
             }
-            None => return Err(self.cut_off("its shape is larger than memory")),
+            None => return Err(self.cut_off("its shape needs more bytes than memory has")),
         }
         let file = NpyFile::with_header(header, data);
         file.into_vec().map_err(|error| self.damaged(&error))
@@ -217,6 +222,7 @@ impl Array {
             let n_ones = flags.iter().filter(|flag| **flag == 1.0).count();
             match flags.iter().position(|flag| *flag == 1.0) {
                 Some(index) if n_ones == 1 => indexes.push(index as i64),
+                None => return Err(not_one_hot("none".to_owned())),
                 _ => return Err(not_one_hot(n_ones.to_string())),
             }
         }
@@ -245,7 +251,7 @@ impl Array {
     fn cut_off(&self, what: &str) -> LoadError {
         LoadError::Truncated {
             path: self.path.clone(),
-            what: format!("array `{}` has {what}", self.name),
+            what: format!("array `{}`: {what}", self.name),
         }
     }
 }

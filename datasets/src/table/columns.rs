@@ -141,12 +141,20 @@ impl Rows {
         match label {
             Some(label) if n_classes == 1 => self.split.labels.push(label),
             _ => {
-                let is_class = |role: &Role| matches!(role, Role::OneHot(_) | Role::Label);
-                let column = self.layout.roles.iter().position(is_class);
+                let roles = self.columns.iter().zip(&self.layout.roles);
+                let is_class = roles.filter(|(_, role)| matches!(role, Role::OneHot(_)));
+                let columns: Vec<&str> = is_class.map(|(name, _)| name.as_str()).collect();
                 return Err(LoadError::NotOneHot {
                     path: self.path.clone(),
-                    place: self.place(line, column.unwrap_or(0)),
-                    found: format!("{n_classes}"),
+                    place: Place::Line {
+                        line,
+                        column: columns.join(", "),
+                    },
+                    found: if n_classes == 0 {
+                        "none".to_owned()
+                    } else {
+                        n_classes.to_string()
+                    },
                 });
             }
         }

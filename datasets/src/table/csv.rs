@@ -3,7 +3,7 @@
 //! Fields are separated by commas, semicolons or tabs, whichever the first line has most of.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Seek};
+use std::io::{BufRead, BufReader, Seek, SeekFrom};
 use std::path::Path;
 
 use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
@@ -19,8 +19,8 @@ use crate::error::LoadError;
 pub(crate) fn read(path: &Path, schema: &dyn Schema) -> Result<Table, LoadError> {
     let open_error = |error| LoadError::read(path, &error);
     let mut file = BufReader::new(File::open(path).map_err(open_error)?);
-    let delimiter = delimiter(&mut file).map_err(open_error)?;
-    file.rewind().map_err(open_error)?;
+    let (start, delimiter) = start_and_delimiter(&mut file).map_err(open_error)?;
+    file.seek(SeekFrom::Start(start)).map_err(open_error)?;
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
@@ -50,10 +50,7 @@ fn columns(
     label: Option<&str>,
 ) -> Result<Vec<Column>, LoadError> {
     let line = line(record);
-    let names: Vec<&str> = record
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').trim())
-        .collect();
+    let names: Vec<&str> = record.iter().map(str::trim).collect();
     let says_label = label.is_some_and(|label| names.contains(&label));
     if !says_label && names.iter().all(|name| name.parse::<f64>().is_ok()) {
         return Err(LoadError::NoHeader {
@@ -80,8 +77,15 @@ fn columns(
     Ok(columns)
 }
 
-/// Returns the separator that the first line with text has most of.
-fn delimiter(file: &mut impl BufRead) -> std::io::Result<u8> {
+/// Returns where the text starts, after the mark that some programs write before it, and the
+/// separator that the first line with text has most of.
+fn start_and_delimiter(file: &mut impl BufRead) -> std::io::Result<(u64, u8)> {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let start = if file.fill_buf()?.starts_with(MARK) {
+        MARK.len() as u64
+    } else {
+        0
+    };
     let mut line = Vec::new();
     while line.trim_ascii().is_empty() {
         line.clear();
@@ -91,10 +95,10 @@ fn delimiter(file: &mut impl BufRead) -> std::io::Result<u8> {
     }
     let count = |separator| line.iter().filter(|byte| **byte == separator).count();
     // `max_by_key` returns the last of equals: the comma.
-    Ok([b'\t', b';', b',']
+    let most = [b'\t', b';', b',']
         .into_iter()
-        .max_by_key(|separator| count(*separator))
-        .unwrap_or(b','))
+        .max_by_key(|separator| count(*separator));
+    Ok((start, most.unwrap_or(b',')))
 }
 
 fn line(record: &StringRecord) -> u64 {

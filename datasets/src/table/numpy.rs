@@ -32,6 +32,11 @@ pub(crate) fn read_npz(path: &Path, schema: &dyn Schema) -> Result<Table, LoadEr
         reason,
     };
     let file = fs::File::open(path).map_err(|error| LoadError::read(path, &error))?;
+    if file.metadata().is_ok_and(|metadata| metadata.len() == 0) {
+        return Err(LoadError::EmptyFile {
+            path: path.to_owned(),
+        });
+    }
     let mut archive = NpzArchive::new(std::io::BufReader::new(file))
         .map_err(|error| not_numpy(error.to_string()))?;
     let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
@@ -142,14 +147,14 @@ enum Part {
 impl ArrayRole {
     fn name(self) -> &'static str {
         match self {
-            Self::Features(Part::Train) => "of features, `X` or `x_train`",
-            Self::Labels(Part::Train) => "of labels, `y` or `y_train`",
-            Self::Features(Part::Validation) => "of validation features, `x_val`",
-            Self::Labels(Part::Validation) => "of validation labels, `y_val`",
-            Self::Features(Part::Test) => "of test features, `x_test`",
-            Self::Labels(Part::Test) => "of test labels, `y_test`",
-            Self::FeatureNames => "of feature names, `feature_names`",
-            Self::ClassNames => "of class names, `class_names`",
+            Self::Features(Part::Train) => "features (`X` or `x_train`)",
+            Self::Labels(Part::Train) => "labels (`y` or `y_train`)",
+            Self::Features(Part::Validation) => "validation features (`x_val`)",
+            Self::Labels(Part::Validation) => "validation labels (`y_val`)",
+            Self::Features(Part::Test) => "test features (`x_test`)",
+            Self::Labels(Part::Test) => "test labels (`y_test`)",
+            Self::FeatureNames => "feature names (`feature_names`)",
+            Self::ClassNames => "class names (`class_names`)",
         }
     }
 }
@@ -190,6 +195,12 @@ fn assemble(
     prefix: &str,
     schema: &dyn Schema,
 ) -> Result<Table, LoadError> {
+    if arrays.is_empty() {
+        return Err(LoadError::NotNumpy {
+            path: path.to_owned(),
+            reason: "it has no arrays".to_owned(),
+        });
+    }
     let names: Vec<String> = arrays.iter().map(|array| array.name.clone()).collect();
     let mut by_role: BTreeMap<ArrayRole, Array> = BTreeMap::new();
     let mut alone = None;
@@ -227,8 +238,10 @@ fn assemble(
 struct RawSplit<'a> {
     numbers: Numbers,
     labels: Labels,
+    /// The array that the features are from.
+    features: &'a Array,
     /// The array that the labels are from.
-    source: &'a Array,
+    classes: &'a Array,
 }
 
 struct Builder<'a> {
@@ -272,7 +285,8 @@ impl Builder<'_> {
                 values: features,
             },
             labels: Labels::Integers(integers(array, &labels)?),
-            source: array,
+            features: array,
+            classes: array,
         };
         self.table(vec![(Part::Train, raw)], None, None)
     }
@@ -380,23 +394,23 @@ impl Builder<'_> {
         classes: Option<&[String]>,
     ) -> Result<(), LoadError> {
         if raw.numbers.shape[1..] != *input_shape {
-            return Err(raw.source.wrong_shape(
-                format!("rows of shape {input_shape:?} beside it"),
+            return Err(raw.features.wrong_shape(
+                format!("rows of shape {input_shape:?}"),
                 raw.numbers.shape.clone(),
             ));
         }
         if let (true, Some(features)) = (unnamed, self.schema.features())
             && *input_shape != [features.len()]
         {
-            return Err(raw.source.wrong_shape(
-                format!("rows of {} features beside it", features.len()),
+            return Err(raw.features.wrong_shape(
+                format!("rows of {} features", features.len()),
                 raw.numbers.shape.clone(),
             ));
         }
         if let (Labels::OneHot { n_classes, indexes }, Some(classes)) = (&raw.labels, classes)
             && *n_classes != classes.len()
         {
-            return Err(raw.source.wrong_shape(
+            return Err(raw.classes.wrong_shape(
                 format!("[rows, {}], one column a class", classes.len()),
                 vec![indexes.len(), *n_classes],
             ));
@@ -427,8 +441,8 @@ impl Builder<'_> {
             let label = name.and_then(|name| classes.index(&name));
             labels.push(label.ok_or_else(|| {
                 LoadError::UnknownClass {
-                    path: raw.source.path.clone(),
-                    place: raw.source.row(row),
+                    path: raw.classes.path.clone(),
+                    place: raw.classes.row(row),
                     value: text,
                     known: self
                         .schema
@@ -441,7 +455,7 @@ impl Builder<'_> {
     }
 }
 
-fn raw<'a>(features: &Array, labels: &'a Array) -> Result<RawSplit<'a>, LoadError> {
+fn raw<'a>(features: &'a Array, labels: &'a Array) -> Result<RawSplit<'a>, LoadError> {
     let numbers = features.numbers()?;
     if !(2..=4).contains(&numbers.shape.len()) || numbers.shape[1..].contains(&0) {
         return Err(features.wrong_shape(
@@ -459,7 +473,8 @@ fn raw<'a>(features: &Array, labels: &'a Array) -> Result<RawSplit<'a>, LoadErro
     Ok(RawSplit {
         numbers,
         labels: classes,
-        source: labels,
+        features,
+        classes: labels,
     })
 }
 
