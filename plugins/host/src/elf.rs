@@ -76,7 +76,7 @@ pub(crate) fn check(file: &mut (impl Read + Seek), length: u64) -> std::io::Resu
 fn check_kind(header: &[u8]) -> Option<Wrong> {
     let foreign = |what: &str| Some(Wrong::Foreign(what.to_owned()));
     if header.is_empty() {
-        return foreign("an empty file");
+        return Some(Wrong::Truncated("an empty file".to_owned()));
     }
     if !header.starts_with(b"\x7fELF") {
         return foreign(match header {

@@ -36,7 +36,8 @@ pub(crate) fn open(path: &Path, real: &Path) -> Result<Opened, Refusal> {
     let (Some(descriptor), Some(root)) = (descriptor, root) else {
         let found = "a shared library, but not a Firebrick plugin";
         let hint = "is `export_plugin!();` missing in its source?";
-        return Err(Refusal::new(path, found, "a Firebrick plugin", hint));
+        let expected = "what `export_plugin!()` makes";
+        return Err(Refusal::new(path, found, expected, hint));
     };
     let descriptor = read_descriptor(path, descriptor)?;
     let layout = layout(path, &descriptor)?;
@@ -95,9 +96,9 @@ fn read_descriptor(path: &Path, address: *const u8) -> Result<Descriptor, Refusa
 fn layout(path: &Path, descriptor: &Descriptor) -> Result<Layout, Refusal> {
     let theirs = descriptor.interface();
     if theirs.major != INTERFACE.major {
-        let found = format!("{} speaks interface {theirs}", who(descriptor));
         let expected = format!("interface {}.x", INTERFACE.major);
-        return Err(Refusal::new(path, found, expected, rebuild(theirs)));
+        let hint = rebuild(theirs);
+        return Err(Refusal::new(path, who(descriptor), expected, hint));
     }
     if !descriptor.unwinds() {
         let found = format!("{} was built with `panic = \"abort\"`", who(descriptor));
