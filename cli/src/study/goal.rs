@@ -116,6 +116,20 @@ pub(super) fn read<'a>(
         let table = Section::of(metrics.path_of(&entry.key), &entry.item)?;
         objectives.push(read_objective(table, &entry.key, sum)?);
     }
+    if objectives.is_empty() && sum.is_some() {
+        let what = format!(
+            "`{}` has nothing to sum",
+            setup.path_of("sum_scaled_metrics")
+        );
+        let origin = setup
+            .item("sum_scaled_metrics")
+            .map(|item| item.origin.clone());
+        let hint = "add `[search.strategy.metrics]`".to_owned();
+        return Err(StudyError {
+            origin,
+            ..StudyError::absent(what).hinted(hint)
+        });
+    }
     if objectives.is_empty() {
         objectives.extend(defaults::METRICS.map(|(metric, direction)| Objective {
             metric: metric.to_owned(),

@@ -113,7 +113,9 @@ impl Group {
 /// # Errors
 /// What is wrong with the pattern, in one line.
 pub(super) fn pattern(key: &str) -> Result<Regex, String> {
-    Regex::new(&format!("^(?:{key})$")).map_err(|error| {
+    // The pattern is compiled on its own first: brackets that close those around it are an error.
+    let whole = Regex::new(key).and_then(|_| Regex::new(&format!("^(?:{key})$")));
+    whole.map_err(|error| {
         let message = error.to_string();
         let last = message.lines().last().unwrap_or_default();
         last.trim_start_matches("error: ").to_owned()

@@ -246,6 +246,7 @@ fn says_what_is_wrong_with_a_strategy() {
         "metrics.accuracy.weight = 1",
         "metrics.my_metric.scale = 1",
         "setup.sum_scaled_metrics = true",
+        "setup = { sum_scaled_metrics = true, direction = \"maximize\" }",
         "setup.sum_scaled_metrics = 1",
         "setup.sum_scaled_metrics = true\nsetup.direction = \"maximize\"\n\
          metrics.params = { scale = -1.0, direction = \"minimize\" }",
@@ -317,6 +318,10 @@ fn says_what_is_wrong_with_a_strategy() {
       `search.strategy.setup.sum_scaled_metrics` needs a `direction` in `studies/x.toml`, line 2
         hint: add `direction = "maximize"` beside it
     [search.strategy]
+    setup = { sum_scaled_metrics = true, direction = "maximize" }
+      `search.strategy.setup.sum_scaled_metrics` has nothing to sum in `studies/x.toml`, line 2
+        hint: add `[search.strategy.metrics]`
+    [search.strategy]
     setup.sum_scaled_metrics = 1
       `search.strategy.setup.sum_scaled_metrics` must be `true` or `false`, is `1` in `studies/x.toml`, line 2
     [search.strategy]
@@ -351,6 +356,7 @@ fn says_what_is_wrong_with_a_space() {
         "seed.a.channel_multiplier.factor = { low = 1, high = 2, stop = 1 }",
         "seed.a.channel_multiplier.factor = { low = 0.0, high = 2.0, log = true }",
         "setup.by = \"regex_name\"\nseed.\"seq_(\" = {}",
+        "setup.by = \"regex_name\"\nseed.\"a)(b\" = {}",
         "seed.a.config = { name = [\"both\"], channel_multiplier = [2] }\n\
          seed.b.channel_multiplier.factor = [2]",
     ]), @r#"
@@ -428,6 +434,10 @@ fn says_what_is_wrong_with_a_space() {
     setup.by = "regex_name"
     seed."seq_(" = {}
       `search.search_space.seed."seq_("` is no regular expression: unclosed group in `studies/x.toml`, line 3
+    [search.search_space]
+    setup.by = "regex_name"
+    seed."a)(b" = {}
+      `search.search_space.seed."a)(b"` is no regular expression: unopened group in `studies/x.toml`, line 3
     [search.search_space]
     seed.a.config = { name = ["both"], channel_multiplier = [2] }
     seed.b.channel_multiplier.factor = [2]

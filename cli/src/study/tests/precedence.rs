@@ -70,6 +70,13 @@ fn a_flag_can_give_a_dataset_its_file() {
 }
 
 #[test]
+fn a_file_replaces_the_data_of_the_built_in_study() {
+    let options = given(&[("dataset.path", "--data", "wine.csv".into())]);
+    let study = load(None, &options, Verb::Search).unwrap().study;
+    assert_eq!(study.dataset.name, "wine");
+}
+
+#[test]
 fn another_model_takes_no_arguments_from_the_file() {
     let text = "[model]\nname = \"mlp\"\nwidths = [64]";
     let same = given(&[("model", "MODEL", "mlp".into())]);
