@@ -166,9 +166,14 @@ impl Domain {
             },
             Self::Float { low, step, .. } => {
                 let size = self.size()?;
-                let idx = (value.as_f64()? - low) / step.unwrap_or(1.0);
+                let step = step.unwrap_or(1.0);
+                let idx = (value.as_f64()? - low) / step;
                 let near = idx.round();
-                let on_grid = (idx - near).abs() < 1e-6 && near >= 0.0 && (near as u64) < size;
+                // On a fine grid the rounding of the value itself is more than a millionth of a
+                // step; `check` keeps it under half a step.
+                let rounding = (near.abs() + (low / step).abs()) * 2.0 * f64::EPSILON;
+                let is_near = (idx - near).abs() <= rounding.max(1e-6);
+                let on_grid = is_near && near >= 0.0 && (near as u64) < size;
                 on_grid.then_some(near as u64)
             }
         }
@@ -253,7 +258,8 @@ impl Domain {
                 if !(low <= high && (high - low).is_finite()) {
                     return Err(format!("needs finite low <= high, has {low} and {high}"));
                 }
-                if step.is_some_and(|step| !(step > 0.0 && (high - low) / step < 1e15)) {
+                let largest = (high - low) + low.abs();
+                if step.is_some_and(|step| !(step > 0.0 && largest / step < 1e15)) {
                     return Err("needs a step above 0 and not tiny against its range".to_owned());
                 }
                 if *log && *low <= 0.0 {

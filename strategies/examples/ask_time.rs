@@ -3,6 +3,8 @@
 //! One line a case, as JSON: strategy, parameters, objectives, trials told and microseconds a
 //! proposal, the median of several after the same trials.
 
+#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
@@ -71,7 +73,7 @@ fn ask_us(name: &str, space: Space, n_objectives: usize, n_trials: u64) -> f64 {
             .iter()
             .map(|(_, value)| value.as_f64().unwrap_or(0.5))
             .sum();
-        let values = vec![cost, -cost * (1.0 + (number % 7) as f64)];
+        let values = [cost, -cost * (1.0 + (number % 7) as f64)];
         let outcome = Outcome::Complete {
             values: values[..n_objectives].to_vec(),
         };

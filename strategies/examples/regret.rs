@@ -6,6 +6,8 @@
 //! 0 being the best of the table and 1 its median; with two, the hypervolume after 200 trials as a
 //! part of that of the exact front, from a reference 10 % of the range beyond the worst values.
 
+#![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::path::Path;

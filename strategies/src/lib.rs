@@ -2,9 +2,8 @@
 //!
 //! One file a strategy. Each is a function of the study, its settings and the trials told, in
 //! trial-number order; the chance in the proposal for trial n comes from a stream keyed by the
-//! study's seed and n. What two of them need lies beside them: [`order`](self) is a seeded
-//! permutation of the points of a space, [`seen`](self) the set of points that were proposed or
-//! told.
+//! study's seed and n. What two of them need lies beside them: `order` is a seeded permutation of
+//! the points of a space, `seen` the points that were proposed or told.
 
 mod brute;
 mod random;

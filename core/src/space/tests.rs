@@ -200,3 +200,21 @@ proptest! {
         prop_assert!((0..size).any(|idx| space.point(idx).as_ref() == Some(&sampled)));
     }
 }
+
+#[test]
+fn fine_grids_know_their_values() {
+    for (low, step) in [(0.0, 1e-14), (-1.0, 1e-14), (0.1, 3e-13), (1e6, 1e-8)] {
+        let domain = Domain::Float {
+            low,
+            high: low + 0.9,
+            step: Some(step),
+            log: false,
+        };
+        assert_eq!(domain.check(), Ok(()));
+        let size = domain.size().expect("finite");
+        for idx in [0, 1, size / 3, size / 2, size - 1] {
+            assert_eq!(domain.index(&domain.value(idx)), Some(idx), "{low} {step}");
+        }
+        assert_eq!(domain.index(&Value::Float(low - step)), None);
+    }
+}

@@ -130,28 +130,41 @@ impl Condition {
 }
 
 impl Scale {
-    /// Returns how the values of a domain lie; ordered choices are as far apart as their ranks.
+    /// Returns how the values of a domain lie.
+    ///
+    /// Where only distances matter they are counted in steps: ordered choices are as far apart as
+    /// their ranks, and whole numbers of any size keep their digits.
     fn of(domain: &Domain) -> Self {
         match (domain, domain.size()) {
             (_, Some(1)) => Self::Constant,
             (Domain::Categorical { choices }, _) => Self::Choices { n: choices.len() },
-            (Domain::Ordinal { choices }, _) => Self::Grid {
-                low: 0.0,
-                step: 1.0,
-                n: choices.len() as u64,
-                log: false,
-            },
-            (Domain::Int { low, step, log, .. }, Some(n)) => Self::Grid {
+            (
+                Domain::Int {
+                    low,
+                    step,
+                    log: true,
+                    ..
+                },
+                Some(n),
+            ) => Self::Grid {
                 low: *low as f64,
                 step: *step as f64,
                 n,
-                log: *log,
+                log: true,
             },
-            (Domain::Float { low, step, log, .. }, Some(n)) => Self::Grid {
+            (
+                Domain::Float {
+                    low,
+                    step: Some(step),
+                    log: true,
+                    ..
+                },
+                Some(n),
+            ) => Self::Grid {
                 low: *low,
-                step: step.unwrap_or(1.0),
+                step: *step,
                 n,
-                log: *log,
+                log: true,
             },
             (Domain::Float { low, high, log, .. }, None) => {
                 let scaled = |x: f64| if *log { x.ln() } else { x };
@@ -160,7 +173,13 @@ impl Scale {
                     high: scaled(*high),
                 }
             }
-            (Domain::Int { .. }, None) => unreachable!("a range of whole numbers has a size"),
+            (_, Some(n)) => Self::Grid {
+                low: 0.0,
+                step: 1.0,
+                n,
+                log: false,
+            },
+            (_, None) => unreachable!("only floats are continuous"),
         }
     }
 

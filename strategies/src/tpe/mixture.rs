@@ -114,5 +114,7 @@ fn log_sum_exp(logs: &[f64]) -> f64 {
     if most == f64::NEG_INFINITY {
         return most;
     }
-    most + logs.iter().map(|log| (log - most).exp()).sum::<f64>().ln()
+    // What is 1e-20 times smaller adds nothing, and its exponential may be slow to underflow.
+    let parts = logs.iter().map(|log| log - most).filter(|log| *log > -46.0);
+    most + parts.map(f64::exp).sum::<f64>().ln()
 }

@@ -345,6 +345,50 @@ fn avoids_where_trials_fail_or_are_infeasible() {
 }
 
 #[test]
+fn extreme_ranges_do_no_harm() {
+    let quarter = i64::MAX / 4;
+    let least = f64::from_bits(1);
+    let stepped = |low, high, step, log| Domain::Float {
+        low,
+        high,
+        step: Some(step),
+        log,
+    };
+    for domain in [
+        int(-quarter, quarter, 1, false),
+        int(i64::MAX - 2, i64::MAX, 1, false),
+        int(1, i64::MAX, 1, true),
+        int(1, i64::MAX, 1 << 40, true),
+        float(0.0, least, false),
+        float(-8e307, 8e307, false),
+        float(least, f64::MAX / 4.0, true),
+        float(1e300, 1e300_f64.next_up(), true),
+        stepped(0.1, 1.0, 0.3, true),
+        stepped(0.0, 1.0, 1e-14, false),
+    ] {
+        let n_points = domain.size().map_or(60, |size| size.min(60));
+        let space = space(vec![parameter("x", domain)]);
+        let study = study(space.clone(), 1, 0);
+        let changes = json!({ "n_startup_trials": 2 });
+        let mut tpe = Tpe::new(&study, settings(&changes)).expect("made");
+        let mut seen = BTreeSet::new();
+        for number in 0..n_points {
+            let params = tpe.ask(&[number]).expect("asks").remove(0);
+            assert_eq!(space.canonical(&params).as_ref(), Ok(&params));
+            seen.insert(params.clone());
+            let cost = params.get("x").and_then(Value::as_f64).expect("a number");
+            tpe.tell(&[complete(number, params, vec![cost])])
+                .expect("tells");
+        }
+        let is_finite = space.size().is_some();
+        assert!(
+            !is_finite || seen.len() as u64 == n_points,
+            "{space:?} repeats"
+        );
+    }
+}
+
+#[test]
 fn a_batch_spreads_out() {
     let space = space(vec![parameter("x", float(0.0, 1.0, false))]);
     let mut tpe = tpe(space, 1, 0);
