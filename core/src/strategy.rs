@@ -10,13 +10,14 @@ use crate::value::Params;
 
 /// Proposes the params of trials, and learns from the trials that finished.
 ///
-/// The state of a strategy is a function of the study it was made for, its settings and the
-/// trials told, in trial-number order, and of nothing else. Whatever chance a proposal needs comes
-/// from [`crate::random::stream`] under the study's seed and the trial's number. So a study is
-/// resumed by telling the stored trials to a new strategy.
+/// The state of a strategy is a function of the study it was made for, its settings, the trials
+/// told, in trial-number order, and its own proposals for earlier numbers that were not told yet;
+/// of nothing else. Whatever chance a proposal needs comes from [`crate::random::stream`] under
+/// the study's seed and the trial's number. So a study is resumed by telling the stored trials to
+/// a new strategy.
 ///
 /// The caller asks for ascending numbers, tells every trial once, in ascending order, and may ask
-/// several times before it tells.
+/// several times before it tells. A number whose trial was lost is asked for again.
 pub trait Strategy: Send {
     /// Returns params for each of the trial numbers, in their order.
     ///
