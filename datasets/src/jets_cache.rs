@@ -77,7 +77,7 @@ pub(crate) fn load(cache_dir: Option<&Path>, seed: u64, n_jets: usize) -> Result
 
 /// Returns the name of the file: another one for every version of the generator.
 fn file_name(seed: u64, n_jets: usize) -> String {
-    format!("jets-sim-v{}-seed{seed}-{n_jets}.bin", GENERATOR_VERSION)
+    format!("jets-sim-v{GENERATOR_VERSION}-seed{seed}-{n_jets}.bin")
 }
 
 /// Reads jets; `None` if the file is missing, damaged or of another number of jets.
@@ -128,4 +128,40 @@ fn header(n_jets: usize, body: &[u8]) -> Vec<u8> {
 
 fn words(bytes: &[u8]) -> impl Iterator<Item = [u8; 4]> {
     bytes.as_chunks().0.iter().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Folder;
+
+    #[test]
+    fn reads_what_it_writes() {
+        let folder = Folder::new();
+        let file = folder.path().join("jets.bin");
+        let jets = jets_sim::generate(3, 20);
+        write(&file, &jets).unwrap();
+        assert_eq!(read(&file, 20), Some(jets));
+        assert_eq!(read(&file, 19), None);
+        assert_eq!(read(&folder.path().join("missing.bin"), 20), None);
+    }
+
+    #[test]
+    fn generates_again_what_another_generator_made() {
+        let folder = Folder::new();
+        let file = folder.path().join(file_name(3, 20));
+        let mut other = jets_sim::generate(3, 20);
+        other.features[17] += 0.25;
+        write(&file, &other).unwrap();
+        let jets = load(Some(folder.path()), 3, 20).unwrap();
+        assert_eq!(jets.rows.features, jets_sim::generate(3, 20).features);
+        assert_ne!(read(&file, 20), Some(other));
+    }
+
+    #[test]
+    fn files_of_other_seeds_and_sizes_have_other_names() {
+        let names = [file_name(1, 20), file_name(2, 20), file_name(1, 30)];
+        assert_eq!(names[0], "jets-sim-v1-seed1-20.bin");
+        assert!(names[1..].iter().all(|name| *name != names[0]));
+    }
 }

@@ -270,6 +270,11 @@ fn goes_on_where_a_broken_connection_stopped() {
         error.hint().unwrap(),
         "the same command goes on where it stopped"
     );
+    let message = error.to_string();
+    assert!(
+        message.starts_with("the download stopped at 400000 of 1000000 bytes: "),
+        "{message}"
+    );
 
     let server = server(Manner::Ranges);
     let file = server.fetch(into.path()).unwrap();

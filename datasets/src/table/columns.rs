@@ -89,7 +89,7 @@ impl Rows {
         Self {
             path: path.to_owned(),
             columns: columns.iter().map(|column| column.name.clone()).collect(),
-            classes: Classes::new(layout.classes.clone()),
+            classes: Classes::new(layout.classes.as_deref()),
             layout,
             split: Split::default(),
         }
@@ -247,13 +247,13 @@ pub(crate) struct Classes {
 
 impl Classes {
     /// Starts with the classes that are known, or with none.
-    pub(crate) fn new(known: Option<Vec<String>>) -> Self {
+    pub(crate) fn new(known: Option<&[String]>) -> Self {
         let mut classes = Self {
             indexes: HashMap::new(),
             names: Vec::new(),
             known: false,
         };
-        for name in known.iter().flatten() {
+        for name in known.unwrap_or_default() {
             classes.index(name);
         }
         classes.known = known.is_some();

@@ -350,7 +350,8 @@ impl Builder<'_> {
             .clone()
             .or_else(|| self.schema.classes())
             .or_else(|| n_one_hot.map(|n| (0..n).map(|class| class.to_string()).collect()));
-        let mut classes = Classes::new(self.schema.classes().or_else(|| indexed.clone()));
+        let known = self.schema.classes().or_else(|| indexed.clone());
+        let mut classes = Classes::new(known.as_deref());
 
         let mut done = BTreeMap::new();
         for (part, raw) in splits {

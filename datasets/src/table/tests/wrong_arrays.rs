@@ -13,10 +13,13 @@ fn y() -> Vec<u8> {
     npy_i64(&[3], &[0, 1, 0])
 }
 
+/// What is wrong, and the arrays with it.
+type Case<'a> = (&'a str, &'a [(&'a str, Vec<u8>)]);
+
 /// Returns what a user reads about each of these archives.
-fn messages(cases: &[(&str, &[(&str, Vec<u8>)])]) -> String {
+fn messages(cases: &[Case<'_>]) -> String {
     let folder = Folder::new();
-    let show = |(what, arrays): &(&str, &[(&str, Vec<u8>)])| {
+    let show = |(what, arrays): &Case<'_>| {
         let path = folder.write("f.npz", npz(arrays));
         let error = own::read_found(&Found::File(path), "mine", None).unwrap_err();
         format!("# {what}\n{}", folder.message(&error))
@@ -26,7 +29,7 @@ fn messages(cases: &[(&str, &[(&str, Vec<u8>)])]) -> String {
 
 #[test]
 fn says_which_array_is_missing_or_misshapen() {
-    let cases: [(&str, &[_]); 11] = [
+    let cases: [Case<'_>; 11] = [
         ("no arrays", &[]),
         ("no labels", &[("X", x()), ("other", y())]),
         ("no features", &[("y", y()), ("other", y())]),
@@ -96,7 +99,7 @@ fn says_which_array_is_missing_or_misshapen() {
 #[test]
 fn says_which_value_of_an_array_is_wrong() {
     let half = [1.0, 0.0, 0.5, 0.5, 1.0, 0.0];
-    let cases: [(&str, &[_]); 10] = [
+    let cases: [Case<'_>; 10] = [
         (
             "NaN",
             &[
@@ -250,7 +253,7 @@ fn says_how_a_file_of_arrays_is_damaged() {
 fn says_what_arrays_of_jets_must_be() {
     let folder = Folder::new();
     let jets = npy_f32(&[5, 16], &[0.5; 80]);
-    let cases: [(&str, &[_]); 4] = [
+    let cases: [Case<'_>; 4] = [
         (
             "too few features",
             &[
@@ -277,7 +280,7 @@ fn says_what_arrays_of_jets_must_be() {
             ],
         ),
     ];
-    let show = |(what, arrays): &(&str, &[(&str, Vec<u8>)])| {
+    let show = |(what, arrays): &Case<'_>| {
         let path = folder.write("jets.npz", npz(arrays));
         format!(
             "# {what}\n{}",
