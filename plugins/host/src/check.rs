@@ -13,8 +13,10 @@ use crate::refusal::Refusal;
 pub struct Report {
     /// What the plugin says about itself.
     pub plugin: PluginInfo,
-    /// What its author should look at: items that can't be made or say nothing about themselves.
-    pub findings: Vec<String>,
+    /// The items that can't be made, and why.
+    pub broken: Vec<String>,
+    /// What its author should look at besides: items that say nothing about themselves.
+    pub remarks: Vec<String>,
 }
 
 /// Loads a file as a plugin and makes one of each of its items but the strategies, which need a
@@ -27,24 +29,25 @@ pub struct Report {
 /// Why it is no plugin for this program.
 pub fn check_file(path: &Path) -> Result<Report, Refusal> {
     let plugin = load_file(path)?;
-    let mut findings = Vec::new();
+    let (mut broken, mut remarks) = (Vec::new(), Vec::new());
     if plugin.info.items.is_empty() {
-        findings.push("it has no items: is `use ITS_CRATE as _;` missing?".to_owned());
+        remarks.push("it has no items: is `use ITS_CRATE as _;` missing?".to_owned());
     }
     for entry in plugin.entries() {
         let (kind, name) = (entry.manifest.kind, &entry.manifest.name);
         if let Err(error) = make(&entry) {
-            findings.push(error);
+            broken.push(error);
         }
         if entry.manifest.summary().is_empty() {
-            findings.push(format!(
+            remarks.push(format!(
                 "{kind} `{name}` has no description: its arguments need a doc comment"
             ));
         }
     }
     Ok(Report {
         plugin: plugin.info,
-        findings,
+        broken,
+        remarks,
     })
 }
 

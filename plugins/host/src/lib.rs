@@ -19,6 +19,7 @@ mod refusal;
 mod remote;
 
 pub use check::{Report, check_file};
+pub use firebrick_sdk::{INTERFACE, Interface};
 pub use install::{InstallError, install};
 pub use load::{Loaded, PluginInfo, load_all};
 pub use refusal::Refusal;

@@ -145,12 +145,8 @@ fn a_check_lists_the_items_that_cannot_be_made() {
     let folder = Folder::new();
     let file = folder.copy(&fixture("faulty"), "libfaulty.so");
     let report = check_file(&file).unwrap();
-    let findings: Vec<String> = report
-        .findings
-        .iter()
-        .map(|text| where_from(text))
-        .collect();
-    insta::assert_snapshot!(findings.join("\n"), @r"
+    let broken: Vec<String> = report.broken.iter().map(|text| where_from(text)).collect();
+    insta::assert_snapshot!(broken.join("\n"), @r"
     model `faulty-when-made` of plugin `faulty`: panicked at faulty/src/lib.rs:LINE: boom in base_width
     pass `faulty-when-made` of plugin `faulty`: panicked at faulty/src/lib.rs:LINE: boom in create
     ");

@@ -15,7 +15,7 @@ use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Entry, Factory, Kind};
 use firebrick_core::space::{Domain, Parameter, Space};
 use firebrick_core::strategy::{StrategyError, Study};
-use firebrick_core::testing::{check_model, check_pass, check_strategy};
+use firebrick_core::testing::{check_engine, check_model, check_pass, check_strategy};
 use firebrick_core::value::Value;
 use firebrick_core::weights::Weights;
 use firebrick_host::{Loaded, load_all};
@@ -96,6 +96,10 @@ fn the_template_keeps_the_contracts_through_the_door() {
         panic!("it is a model");
     };
     check_model(&*make().unwrap(), &json!({"width": 8}), &[16], 5);
+    let Factory::Engine(make) = &entry(&loaded, Kind::Engine, "plain").factory else {
+        panic!("it is an engine");
+    };
+    check_engine(&*make().unwrap());
 }
 
 #[test]
@@ -119,6 +123,7 @@ fn a_plugin_says_what_it_offers() {
     model shallow: A network with one hidden layer, for inputs of one dimension.
     pass depth: Counts the layers with weights on the way from input to output, which bounds the latency.
     strategy sweep: Walks the points of a finite space in order.
+    engine plain: Trains chains of linear layers, batch normalisation and relu in plain loops on the CPU.
     ");
     let sweep = &entry(&loaded, Kind::Strategy, "sweep").manifest;
     assert_eq!(sweep.schema["additionalProperties"], json!(false));

@@ -1,0 +1,289 @@
+//! `firebrick plugin`: list, inspect, check, make and add plugins.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use super::support::{Place, Run};
+
+/// Whether tests that take longer than some seconds run.
+fn slow() -> bool {
+    std::env::var_os("FIREBRICK_SLOW_TESTS").is_some()
+}
+
+fn workspace() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.parent().unwrap().to_owned()
+}
+
+/// The folder of what is built outside the workspace, shared with the tests of the host.
+fn products() -> PathBuf {
+    workspace().join("target").join("outside")
+}
+
+/// Runs cargo in a crate outside the workspace, with the versions of the workspace's lock file.
+fn cargo(crate_dir: &Path, args: &[&str]) -> Output {
+    let lock = crate_dir.join("Cargo.lock");
+    if !lock.exists() {
+        fs::copy(workspace().join("Cargo.lock"), lock).unwrap();
+    }
+    let output = Command::new(env!("CARGO"))
+        .args(args)
+        .current_dir(crate_dir)
+        .env("CARGO_NET_OFFLINE", "true")
+        .env("CARGO_TARGET_DIR", products())
+        .env("CARGO_PROFILE_DEV_DEBUG", "0")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "cargo {args:?}:\n{errors}");
+    output
+}
+
+/// Returns a library that is built outside the workspace, with rights that the host accepts.
+fn built(crate_dir: &str, args: &[&str], library: &str) -> PathBuf {
+    cargo(&workspace().join(crate_dir), args);
+    let file = products().join("debug").join(library);
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    file
+}
+
+fn template() -> PathBuf {
+    built("plugins/template", &["build"], "libfirebrick_template.so")
+}
+
+/// Runs the program without any plugin but those that were added here.
+fn run(place: &Place, args: &[&str]) -> Run {
+    let mut command = place.command(args);
+    command.env("FIREBRICK_PLUGIN_PATH", "");
+    command.env("CARGO_NET_OFFLINE", "true");
+    command.env("CARGO_TARGET_DIR", products());
+    let output = command.output().unwrap();
+    Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// Makes the crate of a new plugin and runs its test as it is.
+fn make_and_test(kind: &str) {
+    let place = Place::new();
+    // Always the same folder, so that a later run finds what this one built.
+    let crates = products().join("new");
+    let name = format!("my-{kind}");
+    let _ = fs::remove_dir_all(crates.join(&name));
+    let into = crates.to_string_lossy().into_owned();
+    let made = run(&place, &["plugin", "new", kind, &name, "--into", &into]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let crate_dir = crates.join(&name);
+    assert_eq!(made.stdout.trim_end(), crate_dir.to_string_lossy());
+    let tested = cargo(&crate_dir, &["test"]);
+    let tested = String::from_utf8_lossy(&tested.stdout);
+    assert!(tested.contains("keeps_the_contract ... ok"), "{tested}");
+
+    let library = built(
+        &crate_dir.to_string_lossy(),
+        &["build"],
+        &format!("libmy_{kind}.so"),
+    );
+    let checked = run(&place, &["plugin", "check", &library.to_string_lossy()]);
+    assert_eq!(checked.code, Some(0), "{}", checked.stderr);
+    assert!(
+        checked.stdout.contains(&format!("{kind} my-{kind}: ")),
+        "{}",
+        checked.stdout
+    );
+}
+
+#[test]
+fn a_new_strategy_builds_and_keeps_its_contract() {
+    make_and_test("strategy");
+}
+
+#[test]
+fn a_new_pass_builds_and_keeps_its_contract() {
+    make_and_test("pass");
+}
+
+#[test]
+fn a_new_model_builds_and_keeps_its_contract() {
+    if !slow() {
+        return;
+    }
+    make_and_test("model");
+}
+
+#[test]
+fn a_new_engine_builds_and_keeps_its_contract() {
+    if !slow() {
+        return;
+    }
+    make_and_test("engine");
+}
+
+#[test]
+fn new_writes_nothing_where_it_cannot() {
+    let place = Place::new();
+    place.write("taken", "");
+    let taken = run(&place, &["plugin", "new", "pass", "taken"]);
+    insta::assert_snapshot!(taken.refused(), @"");
+    let name = run(&place, &["plugin", "new", "pass", "my pass"]);
+    insta::assert_snapshot!(name.refused(), @"");
+    let into = run(
+        &place,
+        &["plugin", "new", "pass", "mine", "--into", "taken"],
+    );
+    insta::assert_snapshot!(into.refused(), @"");
+    let sdk = run(
+        &place,
+        &["plugin", "new", "pass", "mine", "--sdk", "nowhere"],
+    );
+    insta::assert_snapshot!(sdk.refused(), @"");
+    assert_eq!(place.list("."), ["taken"]);
+}
+
+#[test]
+fn an_added_plugin_is_found_by_name() {
+    let place = Place::new();
+    let added = run(&place, &["plugin", "add", &template().to_string_lossy()]);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    assert!(added.stdout.contains("\ninstalled as "), "{}", added.stdout);
+    let folder = "home/.local/share/firebrick/plugins";
+    assert_eq!(place.list(folder), ["libfirebrick_template.so"]);
+
+    let listed = run(&place, &["plugin", "list"]);
+    let row = listed.stdout.lines().nth(2).unwrap();
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    assert_eq!(cells[1], "firebrick-template");
+    assert_eq!(cells[4], "1 model, 1 pass, 1 strategy, 1 engine");
+    let strategies = run(&place, &["list", "strategies"]);
+    assert!(
+        strategies.stdout.contains("| sweep |"),
+        "{}",
+        strategies.stdout
+    );
+
+    let inspected = run(&place, &["plugin", "inspect", "firebrick-template/shallow"]);
+    insta::assert_snapshot!(inspected.stdout, @"");
+    let unknown = run(&place, &["plugin", "inspect", "swep"]);
+    insta::assert_snapshot!(unknown.refused(), @"");
+}
+
+#[test]
+fn list_names_plugins_and_refusals_as_json() {
+    let place = Place::new();
+    let folder = place.path("plugins");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(template(), folder.join("libtemplate.so")).unwrap();
+    place.write("plugins/libbroken.so", "not a library");
+    let mut command = place.command(&["plugin", "list", "--format", "json"]);
+    let output = command
+        .env("FIREBRICK_PLUGIN_PATH", &folder)
+        .output()
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(listed["plugins"][0]["name"], "firebrick-template");
+    assert_eq!(listed["plugins"][0]["items"].as_array().unwrap().len(), 4);
+    assert_eq!(listed["refused"][0]["found"], "not a shared library");
+    // As text, the refusal is a warning and the table is what is left.
+    let mut command = place.command(&["plugin", "list"]);
+    let output = command
+        .env("FIREBRICK_PLUGIN_PATH", &folder)
+        .output()
+        .unwrap();
+    let warning = String::from_utf8_lossy(&output.stderr);
+    assert!(warning.starts_with("warning: plugin `"), "{warning}");
+}
+
+#[test]
+fn says_where_it_looked_if_there_is_no_plugin() {
+    let place = Place::new();
+    let listed = run(&place, &["plugin", "list"]);
+    assert_eq!((listed.code, listed.stdout.as_str()), (Some(0), ""));
+    assert!(
+        listed.stderr.starts_with("no plugins in:\n"),
+        "{}",
+        listed.stderr
+    );
+    assert!(
+        listed.stderr.contains("firebrick/plugins"),
+        "{}",
+        listed.stderr
+    );
+}
+
+#[test]
+fn a_check_says_what_a_file_is() {
+    let place = Place::new();
+    place.write("libnotes.so", "notes");
+    let checked = run(&place, &["plugin", "check", "libnotes.so"]);
+    insta::assert_snapshot!(checked.refused(), @"");
+    let added = run(&place, &["plugin", "add", "libnotes.so"]);
+    assert_eq!(added.refused(), checked.refused());
+    let missing = run(&place, &["plugin", "check", "libgone.so"]);
+    insta::assert_snapshot!(missing.refused(), @"");
+}
+
+#[test]
+fn a_check_survives_a_plugin_that_ends_the_process() {
+    let place = Place::new();
+    let fixtures = "plugins/host/tests/fixtures";
+    let killer = built(fixtures, &["build", "--package", "killer"], "libkiller.so");
+    let checked = run(&place, &["plugin", "check", &killer.to_string_lossy()]);
+    let killer_text = killer.to_string_lossy().into_owned();
+    insta::assert_snapshot!(checked.refused().replace(&killer_text, "libkiller.so"), @"");
+    let added = run(&place, &["plugin", "add", &killer_text]);
+    assert!(
+        added
+            .refused()
+            .contains("ended the process that checked it")
+    );
+    assert_eq!(
+        place.list("home/.local/share/firebrick/plugins"),
+        Vec::<String>::new()
+    );
+}
+
+#[test]
+fn add_explains_a_crate_that_builds_no_plugin() {
+    let place = Place::new();
+    fs::create_dir_all(place.path("mine/src")).unwrap();
+    place.write(
+        "mine/Cargo.toml",
+        "[package]\nname = \"mine\"\nedition = \"2024\"\n[workspace]\n",
+    );
+    place.write("mine/src/lib.rs", "");
+    let added = run(&place, &["plugin", "add", "mine"]);
+    let stderr = added.refused();
+    let message = &stderr[stderr.find("error: ").unwrap()..];
+    insta::assert_snapshot!(message, @"");
+    fs::create_dir(place.path("empty")).unwrap();
+    insta::assert_snapshot!(run(&place, &["plugin", "add", "empty"]).refused(), @"");
+}
+
+#[test]
+fn add_builds_a_crate() {
+    if !slow() {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path(".").to_string_lossy().into_owned();
+    let made = run(
+        &place,
+        &["plugin", "new", "strategy", "mine", "--into", &folder],
+    );
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    fs::copy(
+        workspace().join("Cargo.lock"),
+        place.path("mine/Cargo.lock"),
+    )
+    .unwrap();
+    let added = run(&place, &["plugin", "add", "mine"]);
+    assert_eq!(added.code, Some(0), "{}", added.stderr);
+    assert_eq!(
+        place.list("home/.local/share/firebrick/plugins"),
+        ["libmine.so"]
+    );
+}
