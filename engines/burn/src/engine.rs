@@ -220,11 +220,11 @@ fn check_weights(graph: &Graph, weights: &Weights) -> Result<(), EngineError> {
     fits.map_err(|error| EngineError::Weights(error.to_string()))
 }
 
-/// What a panic of the library said.
+/// What a panic said, of burn or of the observer.
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str);
     let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("burn stopped: {}", text.unwrap_or("no reason given"))
+    format!("panicked: {}", text.unwrap_or("no reason given"))
 }
 
 #[cfg(test)]

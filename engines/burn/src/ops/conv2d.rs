@@ -5,50 +5,29 @@ use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::Values;
-
-/// Step, zeros at the borders and groups of a convolution, and the picture that it reads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Geometry {
-    /// Height and width of what is read.
-    pub(crate) size_in: [usize; 2],
-    /// Height and width of the result.
-    pub(crate) size_out: [usize; 2],
-    /// Step in height and width.
-    pub(crate) stride: [usize; 2],
-    /// Zeros on both sides of height and width.
-    pub(crate) padding: [usize; 2],
-    /// Groups that the channels fall into.
-    pub(crate) groups: usize,
-}
-
-impl Geometry {
-    fn options(&self) -> ConvOptions<2> {
-        ConvOptions::new(self.stride, self.padding, [1, 1], self.groups)
-    }
-}
+use super::window::Window;
 
 /// Returns `[rows, out, places]` for weights of `[out, in / groups, height, width]`.
 pub(crate) fn forward(
     x: Values,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,
-    geometry: &Geometry,
+    window: &Window,
 ) -> Values {
-    let x = picture(x, geometry.size_in);
-    places(module::conv2d(x, weight, bias, geometry.options()))
+    let x = picture(x, window.size_in);
+    places(module::conv2d(x, weight, bias, options(window)))
 }
 
 /// Returns the gradient by `x`: the transposed convolution of the gradient.
-pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, geometry: &Geometry) -> Values {
-    let Geometry {
+pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Values {
+    let Window {
         size_in,
         size_out,
+        kernel,
         stride,
         padding,
         groups,
-    } = *geometry;
-    let [_, _, kernel_height, kernel_width] = weight.dims();
-    let kernel = [kernel_height, kernel_width];
+    } = *window;
     // Rows and columns at the far border that no window reached.
     let unread = [0, 1].map(|dim| {
         let read = (size_out[dim] - 1) * stride[dim] + kernel[dim];
@@ -64,12 +43,16 @@ pub(crate) fn backward_weight(
     x: Values,
     weight: Tensor<4>,
     grad: Values,
-    geometry: &Geometry,
+    window: &Window,
 ) -> Tensor<1> {
     let size = weight.shape().num_elements();
-    let x = picture(x, geometry.size_in);
-    let grad = picture(grad, geometry.size_out);
-    module::conv2d_weight_backward(x, weight, grad, geometry.options()).reshape([size])
+    let x = picture(x, window.size_in);
+    let grad = picture(grad, window.size_out);
+    module::conv2d_weight_backward(x, weight, grad, options(window)).reshape([size])
+}
+
+fn options(window: &Window) -> ConvOptions<2> {
+    ConvOptions::new(window.stride, window.padding, [1, 1], window.groups)
 }
 
 /// `[rows, channels, places]` to `[rows, channels, height, width]`.

@@ -5,42 +5,20 @@ use burn::tensor::{Int, Tensor, module};
 
 use super::Values;
 use super::conv2d::{picture, places};
-
-/// The window of a pool, and the picture that it reads.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Window {
-    /// Height and width of what is read.
-    pub(crate) size_in: [usize; 2],
-    /// Height and width of the result.
-    pub(crate) size_out: [usize; 2],
-    /// Height and width of the window.
-    pub(crate) kernel: [usize; 2],
-    /// Step in height and width.
-    pub(crate) stride: [usize; 2],
-    /// Border on both sides of height and width.
-    pub(crate) padding: [usize; 2],
-}
-
-impl Window {
-    fn max_options(&self) -> MaxPoolOptions<2> {
-        MaxPoolOptions::new(self.kernel)
-            .with_stride(self.stride)
-            .with_padding(self.padding)
-    }
-}
+use super::window::Window;
 
 /// Returns the largest value of each window.
 pub(crate) fn forward_max(x: Values, window: &Window) -> Values {
     places(module::max_pool2d(
         picture(x, window.size_in),
-        window.max_options(),
+        max_options(window),
     ))
 }
 
 /// Returns the largest value of each window and where it was.
 pub(crate) fn forward_max_with_indices(x: Values, window: &Window) -> (Values, Tensor<4, Int>) {
     let x = picture(x, window.size_in);
-    let (y, indices) = module::max_pool2d_with_indices(x, window.max_options());
+    let (y, indices) = module::max_pool2d_with_indices(x, max_options(window));
     (places(y), indices)
 }
 
@@ -95,4 +73,10 @@ pub(crate) fn backward_global(grad: Values, places: usize) -> Values {
     let [rows, channels, _] = grad.dims();
     let share = grad.div_scalar(places as f64);
     share.expand([rows, channels, places])
+}
+
+fn max_options(window: &Window) -> MaxPoolOptions<2> {
+    MaxPoolOptions::new(window.kernel)
+        .with_stride(window.stride)
+        .with_padding(window.padding)
 }

@@ -10,6 +10,10 @@ pub(crate) fn forward(x: Values) -> Values {
 }
 
 /// Returns the gradient by what was read, given the result.
+///
+/// Multiplies rather than fills under a mask, whose branches can't be predicted: with `mask_fill`
+/// a training step of a small network takes half as long again.
 pub(crate) fn backward(result: Values, grad: Values) -> Values {
-    grad.mask_fill(result.lower_equal_scalar(0.0), 0.0)
+    let passes = result.greater_scalar(0.0).float().cast(grad.dtype());
+    grad * passes
 }

@@ -1,0 +1,194 @@
+//! What each type of node computes and learns.
+
+use burn::tensor::Tensor;
+use firebrick_core::graph::Op;
+use firebrick_core::random::Stream;
+
+use super::{Kept, Network};
+use crate::ops::window::Window;
+use crate::ops::{Values, batch_norm, conv2d, dropout, join, linear, pool, relu};
+use crate::parameters::{Gradients, Parameters};
+
+impl Network<'_> {
+    /// Computes a node with running statistics in use and dropout off.
+    pub(super) fn infer(
+        &self,
+        idx: usize,
+        parameters: &Parameters,
+        mut inputs: Vec<Values>,
+    ) -> Values {
+        let op = &self.graph.nodes()[idx].op;
+        match op {
+            Op::Add => return join::add(inputs),
+            Op::Concat => return join::concat(inputs),
+            _ => {}
+        }
+        let x = only(&mut inputs);
+        match op {
+            Op::Linear { .. } => {
+                linear::forward(x, parameters.weight(idx), parameters.find(idx, "bias"))
+            }
+            Op::Conv2d { .. } => {
+                let (weight, bias) = (parameters.weight(idx), parameters.find(idx, "bias"));
+                conv2d::forward(x, weight, bias, self.window(idx))
+            }
+            Op::BatchNorm { eps, .. } => {
+                let (scale, shift) = running(parameters, idx, *eps);
+                batch_norm::forward_running(x, scale, shift)
+            }
+            Op::Relu => relu::forward(x),
+            Op::MaxPool { .. } => pool::forward_max(x, self.window(idx)),
+            Op::AvgPool { .. } => pool::forward_avg(x, self.window(idx)),
+            Op::GlobalAvgPool => pool::forward_global(x),
+            Op::Flatten => {
+                let [rows, channels, places] = x.dims();
+                x.reshape([rows, channels * places, 1])
+            }
+            Op::Dropout { .. } | Op::Output | Op::Input { .. } | Op::Add | Op::Concat => x,
+        }
+    }
+
+    /// Computes a node in training.
+    pub(super) fn step(
+        &self,
+        idx: usize,
+        parameters: &mut Parameters,
+        mut inputs: Vec<Values>,
+        dropout: &mut Stream,
+    ) -> (Values, Kept) {
+        let node = &self.graph.nodes()[idx];
+        match &node.op {
+            Op::BatchNorm { momentum, eps, .. } if !node.annotations.frozen => {
+                let (weight, bias) = (parameters.get(idx, "weight"), parameters.get(idx, "bias"));
+                let (result, normalised, batch) =
+                    batch_norm::forward(only(&mut inputs), weight, bias, *eps);
+                for (name, statistic) in [
+                    ("running_mean", batch.mean),
+                    ("running_var", batch.variance),
+                ] {
+                    let running = parameters.get(idx, name);
+                    let moved = batch_norm::follow(running, statistic, *momentum);
+                    parameters.replace(idx, name, moved);
+                }
+                (result, Kept::Normalised(normalised))
+            }
+            Op::Dropout { p } => {
+                let x = only(&mut inputs);
+                let mask = dropout::mask(&x, *p, dropout);
+                (x * mask.clone(), Kept::Values(mask))
+            }
+            Op::MaxPool { .. } => {
+                let x = only(&mut inputs);
+                let (result, indices) = pool::forward_max_with_indices(x.clone(), self.window(idx));
+                (result, Kept::Maxima(x, indices))
+            }
+            Op::Linear { .. } | Op::Conv2d { .. } | Op::AvgPool { .. } => {
+                let x = inputs[0].clone();
+                (self.infer(idx, parameters, inputs), Kept::Values(x))
+            }
+            Op::Relu => {
+                let result = self.infer(idx, parameters, inputs);
+                (result.clone(), Kept::Values(result))
+            }
+            _ => (self.infer(idx, parameters, inputs), Kept::Nothing),
+        }
+    }
+
+    /// Returns the gradients by what a node read (none where nobody asks for them), and notes
+    /// those by its tensors.
+    pub(super) fn step_back(
+        &self,
+        idx: usize,
+        parameters: &Parameters,
+        kept: Kept,
+        grad: Values,
+        gradients: &mut Gradients,
+    ) -> Vec<Values> {
+        let asked = self.inputs[idx].iter().any(|input| self.learns[*input]);
+        match (&self.graph.nodes()[idx].op, kept) {
+            (Op::Linear { .. }, Kept::Values(x)) => {
+                let by_bias = || linear::backward_bias(grad.clone());
+                parameters.note(gradients, idx, "bias", by_bias);
+                let by_weight = || linear::backward_weight(x, grad.clone());
+                parameters.note(gradients, idx, "weight", by_weight);
+                given(asked, || linear::backward_x(parameters.weight(idx), grad))
+            }
+            (Op::Conv2d { .. }, Kept::Values(x)) => {
+                let (weight, window) = (|| parameters.weight(idx), self.window(idx));
+                let by_bias = || linear::backward_bias(grad.clone());
+                parameters.note(gradients, idx, "bias", by_bias);
+                let by_weight = || conv2d::backward_weight(x, weight(), grad.clone(), window);
+                parameters.note(gradients, idx, "weight", by_weight);
+                given(asked, || conv2d::backward_x(weight(), grad, window))
+            }
+            (Op::BatchNorm { .. }, Kept::Normalised(normalised)) => {
+                let (by_weight, by_bias) = batch_norm::backward_affine(&normalised, grad.clone());
+                parameters.note(gradients, idx, "weight", || by_weight.clone());
+                parameters.note(gradients, idx, "bias", || by_bias.clone());
+                let weight = || parameters.get(idx, "weight");
+                given(asked, || {
+                    batch_norm::backward_x(normalised, weight(), by_weight, by_bias, grad)
+                })
+            }
+            (Op::BatchNorm { eps, .. }, _) => given(asked, || {
+                let (scale, _) = running(parameters, idx, *eps);
+                batch_norm::backward_running_x(scale, grad)
+            }),
+            (Op::Relu, Kept::Values(result)) => vec![relu::backward(result, grad)],
+            (Op::Dropout { .. }, Kept::Values(mask)) => vec![grad * mask],
+            (Op::MaxPool { .. }, Kept::Maxima(x, indices)) => {
+                vec![pool::backward_max(x, indices, grad, self.window(idx))]
+            }
+            (Op::AvgPool { .. }, Kept::Values(x)) => {
+                vec![pool::backward_avg(x, grad, self.window(idx))]
+            }
+            (Op::GlobalAvgPool, _) => vec![pool::backward_global(grad, self.places_in(idx))],
+            (Op::Flatten, _) => {
+                let ([rows, features, _], places) = (grad.dims(), self.places_in(idx));
+                vec![grad.reshape([rows, features / places, places])]
+            }
+            (Op::Add, _) => vec![grad; self.inputs[idx].len()],
+            (Op::Concat, _) => {
+                let shapes = self.inputs[idx]
+                    .iter()
+                    .map(|input| self.graph.shape(*input));
+                let channels: Vec<usize> = shapes.map(|shape| shape[0]).collect();
+                join::backward_concat(&grad, &channels)
+            }
+            _ => vec![grad],
+        }
+    }
+
+    /// Places of the result that a node reads.
+    fn places_in(&self, idx: usize) -> usize {
+        self.graph.shape(self.inputs[idx][0])[1..].iter().product()
+    }
+
+    fn window(&self, idx: usize) -> &Window {
+        let window = self.windows[idx].as_ref();
+        window.expect("convolutions and pools have a window")
+    }
+}
+
+/// What an op reads that reads one result.
+fn only(inputs: &mut Vec<Values>) -> Values {
+    inputs.pop().expect("shape inference counted what is read")
+}
+
+/// Scale and shift of a batch normalisation whose running statistics are in use.
+fn running(parameters: &Parameters, idx: usize, eps: f64) -> (Tensor<1>, Tensor<1>) {
+    batch_norm::scale_and_shift(
+        parameters.get(idx, "weight"),
+        parameters.get(idx, "bias"),
+        parameters.get(idx, "running_mean"),
+        parameters.get(idx, "running_var"),
+        eps,
+    )
+}
+
+fn given(asked: bool, gradient: impl FnOnce() -> Values) -> Vec<Values> {
+    match asked {
+        true => vec![gradient()],
+        false => Vec::new(),
+    }
+}
