@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX, EXE_SUFFIX};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -152,6 +152,16 @@ impl Stage {
     /// Returns where the program is.
     pub(crate) fn program(&self) -> PathBuf {
         self.root.join("bin").join(format!("firebrick{EXE_SUFFIX}"))
+    }
+
+    /// Returns a command of the program that sees the plugins of this stage only, whatever this
+    /// user has installed.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(self.program());
+        command
+            .env_remove("FIREBRICK_PLUGIN_PATH")
+            .env("XDG_DATA_HOME", self.root.join("no-such-folder"));
+        command
     }
 
     fn plugin_folder(&self) -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
@@ -20,7 +20,7 @@ const MIB: f64 = 1024.0 * 1024.0;
 pub(super) fn load(workspace: &Workspace) -> Result<Vec<Row>> {
     let stage = Stage::of(&workspace.target);
     let time =
-        |args: &[&str]| median_time(20, || process::read(&mut quiet(&stage, args)).map(drop));
+        |args: &[&str]| median_time(20, || process::read(stage.command().args(args)).map(drop));
     let bare = time(&["--version"])?;
     let listed = time(&["list", "engines"])?;
     let n_plugins = stage.plugins().len().max(1);
@@ -41,8 +41,12 @@ pub(super) fn start(workspace: &Workspace) -> Result<Vec<Row>> {
     for _ in 0..6 {
         let out = folder.join("start");
         remove(&out)?;
-        let mut command = quiet(&stage, &["search", "--n-trials", "1", "--max-epochs", "1"]);
-        command.arg("--out").arg(&out).env("XDG_CACHE_HOME", &cache);
+        let mut command = stage.command();
+        command
+            .args(["search", "--n-trials", "1", "--max-epochs", "1"])
+            .arg("--out")
+            .arg(&out)
+            .env("XDG_CACHE_HOME", &cache);
         let start = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs_f64() * 1e3;
         process::read(&mut command)?;
         let first = trials(&out)?
@@ -70,8 +74,12 @@ pub(super) fn start(workspace: &Workspace) -> Result<Vec<Row>> {
 pub(super) fn study(workspace: &Workspace) -> Result<Vec<Row>> {
     let out = workspace.target.join("bench").join("study");
     remove(&out)?;
-    let mut command = quiet(&Stage::of(&workspace.target), &["search"]);
-    command.arg("--out").arg(&out).stdout(Stdio::null());
+    let mut command = Stage::of(&workspace.target).command();
+    command
+        .arg("search")
+        .arg("--out")
+        .arg(&out)
+        .stdout(Stdio::null());
     let start = Instant::now();
     let child = command.spawn().context("can't run the program")?;
     let peak = wait_for_peak(child)?;
@@ -136,16 +144,6 @@ fn parse_ask(text: &str) -> Result<Vec<Row>> {
     text.lines()
         .map(|line| case(line).with_context(|| format!("`ask_time` printed `{line}`")))
         .collect()
-}
-
-/// Returns the program, deaf to the plugins of this user, its messages hidden.
-fn quiet(stage: &Stage, args: &[&str]) -> Command {
-    let mut command = Command::new(stage.program());
-    command
-        .args(args)
-        .env_remove("FIREBRICK_PLUGIN_PATH")
-        .env("XDG_DATA_HOME", stage.program());
-    command
 }
 
 /// Returns the trials of a study by number.

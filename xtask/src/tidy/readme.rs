@@ -1,7 +1,6 @@
 //! What README says against what there is: the lists of items and the plugin of 30 lines.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -43,12 +42,8 @@ pub(super) fn check(files: &[File], workspace: &Workspace) -> Result<Vec<Finding
 
 /// Returns what the program lists of our own, not of plugins that this user has added.
 fn listed(stage: &Stage) -> Result<Names> {
-    let mut command = Command::new(stage.program());
+    let mut command = stage.command();
     command.args(["list", "--format", "json"]);
-    // Folders that cannot exist hide the plugins of the user.
-    command
-        .env_remove("FIREBRICK_PLUGIN_PATH")
-        .env("XDG_DATA_HOME", stage.program());
     parse_list(&process::read(&mut command)?)
 }
 
