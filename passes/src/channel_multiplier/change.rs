@@ -198,6 +198,7 @@ fn above_zero(field: &str, value: &Json) -> Result<f64, String> {
 
 fn unknown_field(field: &str) -> String {
     format!(
-        "unknown field `{field}`, expected `factor`, or `name` and `channel_multiplier`, or `config`"
+        "unknown field `{field}`, expected `factor`, or `name` and `channel_multiplier`, \
+         or `config`"
     )
 }

@@ -95,7 +95,8 @@ fn check_reads(
     Err(PassError::NotApplicable {
         node: graph.nodes()[node_idx].name.clone(),
         reason: format!(
-            "its input, from `{}`, is now {} wide, but {without} it reads {base} (`both` and `input_only` follow)",
+            "its input, from `{}`, is now {} wide, but {without} it reads {base} \
+             (`both` and `input_only` follow)",
             graph.nodes()[input.source].name,
             input.channels
         ),

@@ -71,7 +71,9 @@ proptest! {
             .zip(&factors)
             .map(|((name, width), factor)| (name, width, *factor))
             .collect();
-        let entries = asked.iter().map(|(name, _, factor)| (name.clone(), json!({ "factor": factor })));
+        let entries = asked
+            .iter()
+            .map(|(name, _, factor)| (name.clone(), json!({ "factor": factor })));
         let args = table(entries.clone());
         let (changed, _) = ChannelMultiplier.apply(&graph, &args).unwrap();
         prop_assert_eq!(changed.input_shape(), graph.input_shape());
