@@ -5,3 +5,5 @@ mod wrong_text;
 
 mod arrays;
 mod wrong_arrays;
+
+mod damaged;
