@@ -6,10 +6,11 @@ use firebrick_core::random::Stream;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, StandardNormal};
 
-use super::hadrons::{Particle, fragment, restore_mass};
+use super::hadrons::{fragment, restore_mass};
 use super::kinematics::{FourMomentum, decay_in_two, delta_phi};
 use super::physics::Physics;
 use super::shower::{Colour, Parton, shower};
+use super::species::Particle;
 
 const W_MASS: f64 = 80.377;
 const W_WIDTH: f64 = 2.085;

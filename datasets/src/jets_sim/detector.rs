@@ -4,9 +4,9 @@ use firebrick_core::random::Stream;
 use rand::RngExt;
 use rand_distr::{Distribution, Exp1, Poisson, StandardNormal};
 
-use super::hadrons::{Particle, Signal};
 use super::kinematics::FourMomentum;
 use super::physics::Physics;
+use super::species::{Particle, Signal};
 
 /// Half the side of the square around the jet that the underlying event fills.
 const UNDERLYING_REACH: f64 = 1.2;

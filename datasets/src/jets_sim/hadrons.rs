@@ -1,33 +1,13 @@
-//! Hadrons from partons: recursive fragmentation, then decays of the short-lived ones.
+//! Hadrons from partons: recursive fragmentation.
 
 use firebrick_core::random::Stream;
 use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 
-use super::kinematics::{FourMomentum, decay_in_two, delta_phi, total};
+use super::kinematics::{FourMomentum, delta_phi, total};
 use super::physics::Physics;
 use super::shower::{Colour, Parton};
-
-const PION_MASS: f64 = 0.1396;
-const KAON_MASS: f64 = 0.4937;
-const BOTTOM_HADRON_MASS: f64 = 5.28;
-const RHO_MASS: f64 = 0.775;
-const NUCLEON_MASS: f64 = 0.939;
-
-/// How a particle shows in the detector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Signal {
-    Track = 0,
-    Photon = 1,
-    NeutralHadron = 2,
-}
-
-/// A particle that lives long enough to reach the detector.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Particle {
-    pub(crate) momentum: FourMomentum,
-    pub(crate) signal: Signal,
-}
+use super::species::{BOTTOM_HADRON_MASS, PION_MASS, Particle, Species, decay_cluster};
 
 /// Turns a parton into stable particles, appended to `particles`.
 ///
@@ -50,22 +30,16 @@ pub(crate) fn fragment(
     let mut primaries = Vec::new();
     let mut light = *parton;
     match parton.colour {
-        Colour::Quark => draw_primaries(parton.pt, parton.angle, physics, &mut primaries, rng),
+        Colour::Quark => draw_primaries(parton.pt, parton, physics, &mut primaries, rng),
         Colour::Gluon => {
             let share = rng.random_range(0.0..1.0);
             for share in [share, 1.0 - share] {
-                draw_primaries(
-                    share * parton.pt,
-                    parton.angle,
-                    physics,
-                    &mut primaries,
-                    rng,
-                );
+                draw_primaries(share * parton.pt, parton, physics, &mut primaries, rng);
             }
         }
         Colour::Bottom => {
             light.pt -= decay_bottom(parton, physics, particles, rng);
-            draw_primaries(light.pt, parton.angle, physics, &mut primaries, rng);
+            draw_primaries(light.pt, parton, physics, &mut primaries, rng);
         }
     }
     if primaries.is_empty() {
@@ -95,18 +69,22 @@ struct Primary {
     kick: [f64; 2],
 }
 
-/// Draws the hadrons of a light quark that fly inside its angle.
+/// Draws the hadrons of a light quark, or of half a gluon, that fly inside the parton's angle.
 fn draw_primaries(
-    quark_pt: f64,
-    angle: f64,
+    pt: f64,
+    parton: &Parton,
     physics: &Physics,
     primaries: &mut Vec<Primary>,
     rng: &mut Stream,
 ) {
-    let exponent = 1.0 / (1.0 + physics.fragmentation_exponent);
-    let mut left = quark_pt;
-    while left * angle > PION_MASS {
-        let z = 1.0 - (1.0 - rng.random::<f64>()).powf(exponent);
+    let [quark_exponent, gluon_exponent] = physics.fragmentation_exponent;
+    let exponent = match parton.colour {
+        Colour::Gluon => gluon_exponent,
+        Colour::Quark | Colour::Bottom => quark_exponent,
+    };
+    let mut left = pt;
+    while left * parton.angle > PION_MASS {
+        let z = 1.0 - (1.0 - rng.random::<f64>()).powf(1.0 / (1.0 + exponent));
         let pt = z * left;
         left -= pt;
         let species = Species::draw(physics, rng);
@@ -115,7 +93,7 @@ fn draw_primaries(
             physics.hadron_kt * normal
         });
         let mass = species.mass();
-        if pt * angle > (mass * mass + kick[0] * kick[0] + kick[1] * kick[1]).sqrt() {
+        if pt * parton.angle > (mass * mass + kick[0] * kick[0] + kick[1] * kick[1]).sqrt() {
             primaries.push(Primary { species, pt, kick });
         }
     }
@@ -137,127 +115,6 @@ fn decay_bottom(
     decay_cluster(&hadron, particles, physics, rng);
     pt
 }
-
-/// Decays a heavy hadron to two lumps, and those on, until each is light enough to be a hadron.
-fn decay_cluster(
-    cluster: &FourMomentum,
-    particles: &mut Vec<Particle>,
-    physics: &Physics,
-    rng: &mut Stream,
-) {
-    let mass = cluster.mass();
-    if mass < 2.0 * RHO_MASS {
-        let species = [(); 2].map(|()| Species::draw_pseudoscalar(physics, rng));
-        let masses = species.map(Species::mass);
-        if masses[0] + masses[1] < mass {
-            for (species, momentum) in species.into_iter().zip(decay_in_two(cluster, masses, rng)) {
-                species.decay(momentum, particles, physics, rng);
-            }
-            return;
-        }
-        // Too light for kaons.
-        for momentum in decay_in_two(cluster, [PION_MASS, PION_MASS], rng) {
-            Species::ChargedPion.decay(momentum, particles, physics, rng);
-        }
-        return;
-    }
-    let lightest = 3.0 * PION_MASS;
-    let first = rng.random_range(lightest..mass - 2.0 * lightest);
-    let second = rng.random_range(lightest..mass - first);
-    for lump in decay_in_two(cluster, [first, second], rng) {
-        decay_cluster(&lump, particles, physics, rng);
-    }
-}
-
-/// The primary hadrons that are told apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Species {
-    ChargedPion,
-    NeutralPion,
-    ChargedKaon,
-    NeutralKaon,
-    Vector,
-    Proton,
-    Neutron,
-}
-
-impl Species {
-    fn draw(physics: &Physics, rng: &mut Stream) -> Self {
-        if rng.random_bool(physics.baryon_fraction) {
-            return if rng.random_bool(0.5) {
-                Self::Proton
-            } else {
-                Self::Neutron
-            };
-        }
-        if rng.random_bool(physics.vector_fraction) {
-            return Self::Vector;
-        }
-        Self::draw_pseudoscalar(physics, rng)
-    }
-
-    fn draw_pseudoscalar(physics: &Physics, rng: &mut Stream) -> Self {
-        if rng.random_bool(physics.kaon_fraction) {
-            return if rng.random_bool(0.5) {
-                Self::ChargedKaon
-            } else {
-                Self::NeutralKaon
-            };
-        }
-        if rng.random_bool(1.0 / 3.0) {
-            Self::NeutralPion
-        } else {
-            Self::ChargedPion
-        }
-    }
-
-    fn mass(self) -> f64 {
-        match self {
-            Self::ChargedPion | Self::NeutralPion => PION_MASS,
-            Self::ChargedKaon | Self::NeutralKaon => KAON_MASS,
-            Self::Vector => RHO_MASS,
-            Self::Proton | Self::Neutron => NUCLEON_MASS,
-        }
-    }
-
-    /// Appends the stable particles that a hadron decays to, or the hadron itself.
-    fn decay(
-        self,
-        momentum: FourMomentum,
-        particles: &mut Vec<Particle>,
-        physics: &Physics,
-        rng: &mut Stream,
-    ) {
-        let signal = match self {
-            Self::ChargedPion | Self::ChargedKaon | Self::Proton => Signal::Track,
-            Self::NeutralKaon | Self::Neutron => Signal::NeutralHadron,
-            Self::NeutralPion => {
-                for momentum in decay_in_two(&momentum, [0.0, 0.0], rng) {
-                    particles.push(Particle {
-                        momentum,
-                        signal: Signal::Photon,
-                    });
-                }
-                return;
-            }
-            Self::Vector => {
-                // Pions only: rho and omega are most of the light vector mesons.
-                let products = if rng.random_bool(1.0 / 3.0) {
-                    [Self::ChargedPion, Self::ChargedPion]
-                } else {
-                    [Self::ChargedPion, Self::NeutralPion]
-                };
-                let momenta = decay_in_two(&momentum, [PION_MASS, PION_MASS], rng);
-                for (product, momentum) in products.into_iter().zip(momenta) {
-                    product.decay(momentum, particles, physics, rng);
-                }
-                return;
-            }
-        };
-        particles.push(Particle { momentum, signal });
-    }
-}
-
 /// Scales the opening angles of a decayed particle's products until they have its mass again.
 ///
 /// Showers and hadrons keep direction and momentum of each parton but give it a mass, which would
@@ -344,20 +201,6 @@ mod tests {
         );
         let sum = total(particles.iter().map(|p| p.momentum));
         assert!((sum.pt() - 0.3).abs() < 1e-9);
-    }
-
-    #[test]
-    fn a_decayed_cluster_keeps_its_four_momentum() {
-        let cluster = FourMomentum::from_polar(150.0, 0.2, -0.1, BOTTOM_HADRON_MASS);
-        for counter in 0..100 {
-            let mut particles = Vec::new();
-            let rng = &mut stream(1, Purpose::Dataset, counter);
-            decay_cluster(&cluster, &mut particles, &PHYSICS, rng);
-            let sum = total(particles.iter().map(|p| p.momentum));
-            assert!((sum.pt() - cluster.pt()).abs() < 1e-6);
-            assert!((sum.mass() - BOTTOM_HADRON_MASS).abs() < 1e-3);
-            assert!(particles.len() >= 4);
-        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Four-momenta: sums, masses, boosts and two-body decays.
 
-use std::f64::consts::TAU;
+use std::f64::consts::{PI, TAU};
 use std::ops::Add;
 
 use rand::RngExt;
@@ -29,7 +29,7 @@ impl FourMomentum {
     }
 
     pub(crate) fn pt(&self) -> f64 {
-        self.px.hypot(self.py)
+        (self.px * self.px + self.py * self.py).sqrt()
     }
 
     pub(crate) fn phi(&self) -> f64 {
@@ -87,10 +87,16 @@ pub(crate) fn total(momenta: impl IntoIterator<Item = FourMomentum>) -> FourMome
     momenta.into_iter().fold(nothing, Add::add)
 }
 
-/// Returns an azimuth's difference to another one, between -pi and pi.
+/// Returns an azimuth's difference to another one, between -pi and pi, if both are.
 pub(crate) fn delta_phi(phi: f64, reference: f64) -> f64 {
-    let turns = ((phi - reference) / TAU).round();
-    phi - reference - turns * TAU
+    let difference = phi - reference;
+    if difference > PI {
+        difference - TAU
+    } else if difference < -PI {
+        difference + TAU
+    } else {
+        difference
+    }
 }
 
 /// Decays a particle into two with the given masses, isotropically in its rest frame.

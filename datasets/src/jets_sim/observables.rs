@@ -136,11 +136,10 @@ fn angles(jet: &[FourMomentum]) -> Vec<f64> {
     let places: Vec<[f64; 2]> = jet.iter().map(|p| [p.rapidity(), p.phi()]).collect();
     let mut angles = Vec::with_capacity(jet.len() * jet.len());
     for a in &places {
-        angles.extend(
-            places
-                .iter()
-                .map(|b| (a[0] - b[0]).hypot(delta_phi(a[1], b[1]))),
-        );
+        angles.extend(places.iter().map(|b| {
+            let (rapidity, phi) = (a[0] - b[0], delta_phi(a[1], b[1]));
+            (rapidity * rapidity + phi * phi).sqrt()
+        }));
     }
     angles
 }

@@ -1,4 +1,8 @@
 //! Every number that the simulation was tuned with, in one place.
+//!
+//! Those that are not constants of nature were fitted, within bounds, to quantiles of the features
+//! of the real jets, of all together and of each class. So they stand in for what the simulation leaves out, too: the share of vector mesons includes heavier
+//! resonances, for example, and the narrow first angle the interference with the other jets.
 
 /// The parameters of the simulation. Energies and masses in GeV, angles in units of delta R.
 #[derive(Debug, Clone)]
@@ -11,7 +15,7 @@ pub(crate) struct Physics {
     pub(crate) recoil: [f64; 5],
     /// Radius of the anti-kt jet.
     pub(crate) jet_radius: f64,
-    /// Coupling at the mass of the Z; it runs with one loop and five flavours.
+    /// Strong coupling at the mass of the Z, from where it runs.
     pub(crate) alpha_s_mz: f64,
     /// Smallest relative transverse momentum of a shower emission.
     pub(crate) shower_kt_min: f64,
@@ -24,24 +28,24 @@ pub(crate) struct Physics {
     pub(crate) bottom_share: f64,
     /// Width of a hadron's transverse momentum to its parton, per direction.
     pub(crate) hadron_kt: f64,
-    /// Exponent c of the fragmentation function (1 + c)(1 - z)^c.
-    pub(crate) fragmentation_exponent: f64,
+    /// Exponent c of the fragmentation function (1 + c)(1 - z)^c of quarks, and of the two halves
+    /// of a gluon: those are softer.
+    pub(crate) fragmentation_exponent: [f64; 2],
     /// Fraction of primary mesons that are vector mesons and decay to two pseudoscalars.
     pub(crate) vector_fraction: f64,
     /// Fraction of pseudoscalars that are kaons.
     pub(crate) kaon_fraction: f64,
     /// Fraction of primary hadrons that are nucleons.
     pub(crate) baryon_fraction: f64,
-    /// Mean number of particles of the underlying event per unit of area.
+    /// Mean number of particles of the underlying event and pile-up per unit of area.
     pub(crate) underlying_density: f64,
     /// Mean transverse momentum of a particle of the underlying event.
     pub(crate) underlying_pt: f64,
     /// Smallest transverse momentum that the detector sees.
     pub(crate) detector_pt_min: f64,
-    /// Relative transverse-momentum resolution of tracks, photons and neutral hadrons at 1 TeV,
-    /// added in quadrature to `a / sqrt(pt)` below.
+    /// Relative resolution of the transverse momentum of tracks, photons and neutral hadrons...
     pub(crate) resolution: [f64; 3],
-    /// Stochastic terms of the same, in sqrt(GeV).
+    /// ... to which this over the root of the transverse momentum is added in quadrature.
     pub(crate) resolution_stochastic: [f64; 3],
     /// Angular resolution of tracks, photons and neutral hadrons.
     pub(crate) resolution_angle: [f64; 3],
@@ -52,24 +56,24 @@ pub(crate) struct Physics {
 /// The tuned parameters behind `jets-sim`.
 pub(crate) const PHYSICS: Physics = Physics {
     parton_pt: 1000.0,
-    parton_pt_spread: 0.03,
-    recoil: [0.15, 0.06, 0.04, 0.04, 0.04],
+    parton_pt_spread: 0.02,
+    recoil: [0.22, 0.09, 0.045, 0.05, 0.05],
     jet_radius: 0.4,
-    alpha_s_mz: 0.118,
+    alpha_s_mz: 0.107,
     shower_kt_min: 1.0,
-    shower_angle_max: 1.0,
-    coherence: 0.8,
-    bottom_share: 0.75,
-    hadron_kt: 0.3,
-    fragmentation_exponent: 1.0,
-    vector_fraction: 0.5,
-    kaon_fraction: 0.15,
+    shower_angle_max: 0.56,
+    coherence: 0.87,
+    bottom_share: 0.52,
+    hadron_kt: 0.22,
+    fragmentation_exponent: [0.8, 2.2],
+    vector_fraction: 0.84,
+    kaon_fraction: 0.14,
     baryon_fraction: 0.07,
-    underlying_density: 2.0,
-    underlying_pt: 0.8,
-    detector_pt_min: 0.3,
+    underlying_density: 7.8,
+    underlying_pt: 0.78,
+    detector_pt_min: 0.05,
     resolution: [0.01, 0.01, 0.05],
-    resolution_stochastic: [0.0, 0.05, 0.8],
+    resolution_stochastic: [0.0, 0.05, 0.85],
     resolution_angle: [0.0005, 0.001, 0.005],
     groom_z_cut: 0.1,
 };

@@ -78,77 +78,92 @@ fn jets_peak_at_the_masses_of_what_made_them() {
     );
 }
 
-/// What is known of a feature of the real jets.
-struct Real {
+/// What is compared of a feature.
+struct Summary {
     mean: f64,
     low: f64,
     high: f64,
 }
 
+/// Mean and quantiles of each feature of the real jets.
+struct Real {
+    means: Vec<f64>,
+    levels: Vec<f64>,
+    quantiles: Vec<Vec<f64>>,
+}
+
 /// Reads the statistics of the real jets; nothing, said so, if they are missing.
-fn real_jets() -> Option<Vec<Real>> {
+fn real_jets() -> Option<Real> {
     let path = test_data("jsc/jsc_openml_train_stats.json")?;
     let stats: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
-    let numbers = |value: &Value| -> Vec<f64> {
-        value
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|number| number.as_f64().unwrap())
-            .collect()
-    };
-    let names: Vec<&str> = stats["features"]
-        .as_array()
-        .unwrap()
+    let list = |name: &str| stats[name].as_array().unwrap();
+    let names: Vec<&str> = list("features")
         .iter()
         .map(|name| name.as_str().unwrap())
         .collect();
     assert_eq!(names, FEATURES);
-    let means = numbers(&stats["scaler_mean"]);
-    let levels = numbers(&stats["quantile_levels"]);
-    let quantiles = stats["quantiles_raw"].as_array().unwrap();
-    let real = means.into_iter().zip(quantiles).map(|(mean, quantiles)| {
-        let quantiles = numbers(quantiles);
-        Real {
-            mean,
-            low: interpolate(&levels, &quantiles, 0.01),
-            high: interpolate(&levels, &quantiles, 0.99),
-        }
-    });
-    Some(real.collect())
+    Some(Real {
+        means: numbers(list("scaler_mean")),
+        levels: numbers(list("quantile_levels")),
+        quantiles: list("quantiles_raw")
+            .iter()
+            .map(|row| numbers(row.as_array().unwrap()))
+            .collect(),
+    })
 }
 
-fn interpolate(levels: &[f64], quantiles: &[f64], level: f64) -> f64 {
-    let above = levels.partition_point(|known| *known < level);
-    let part = (level - levels[above - 1]) / (levels[above] - levels[above - 1]);
-    quantiles[above - 1] + part * (quantiles[above] - quantiles[above - 1])
+fn numbers(values: &[Value]) -> Vec<f64> {
+    values.iter().map(|value| value.as_f64().unwrap()).collect()
 }
 
-fn simulated_jets() -> Vec<Real> {
-    let jets = generate(1, N_COMPARED);
-    let column = |index: usize| {
-        let values = jets.features.iter().skip(index).step_by(FEATURES.len());
-        let mut values: Vec<f64> = values.map(|value| f64::from(*value)).collect();
-        values.sort_by(f64::total_cmp);
-        let at = |level: f64| values[(level * (N_COMPARED - 1) as f64).round() as usize];
-        let mean = values.iter().sum::<f64>() / N_COMPARED as f64;
-        Real {
-            mean,
-            low: at(0.01),
-            high: at(0.99),
-        }
+/// Returns the mean and the quantiles of a column of simulated jets.
+fn describe(jets: &Jets, column: usize, levels: &[f64]) -> (f64, Vec<f64>) {
+    let values = jets.features.iter().skip(column).step_by(FEATURES.len());
+    let mut values: Vec<f64> = values.map(|value| f64::from(*value)).collect();
+    values.sort_by(f64::total_cmp);
+    let last = (values.len() - 1) as f64;
+    let quantiles = levels
+        .iter()
+        .map(|level| values[(level * last).round() as usize])
+        .collect();
+    (values.iter().sum::<f64>() / values.len() as f64, quantiles)
+}
+
+/// Interpolates the 1 % and 99 % quantiles, of simulated jets too, lest the method makes a
+/// difference: of the real ones only nine others are known.
+fn summarise(mean: f64, levels: &[f64], quantiles: &[f64]) -> Summary {
+    let at = |level: f64| {
+        let above = levels.partition_point(|known| *known < level);
+        let part = (level - levels[above - 1]) / (levels[above] - levels[above - 1]);
+        quantiles[above - 1] + part * (quantiles[above] - quantiles[above - 1])
     };
-    (0..FEATURES.len()).map(column).collect()
+    Summary {
+        mean,
+        low: at(0.01),
+        high: at(0.99),
+    }
+}
+
+fn cell(value: f64) -> String {
+    match value.abs() {
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 0.01 => format!("{value:.4}"),
+        _ => format!("{value:.6}"),
+    }
 }
 
 #[test]
 fn features_range_as_those_of_real_jets() {
     let Some(real) = real_jets() else { return };
-    let simulated = simulated_jets();
+    let jets = generate(1, N_COMPARED);
     println!("| feature | mean real | simulated | 1 % real | simulated | 99 % real | simulated |");
     println!("|---|---|---|---|---|---|---|");
-    for ((name, real), simulated) in FEATURES.iter().zip(&real).zip(&simulated) {
-        let row = [
+    let mut pairs = Vec::new();
+    for (column, name) in FEATURES.iter().enumerate() {
+        let (mean, quantiles) = describe(&jets, column, &real.levels);
+        let simulated = summarise(mean, &real.levels, &quantiles);
+        let real = summarise(real.means[column], &real.levels, &real.quantiles[column]);
+        let cells = [
             real.mean,
             simulated.mean,
             real.low,
@@ -156,27 +171,15 @@ fn features_range_as_those_of_real_jets() {
             real.high,
             simulated.high,
         ];
-        let row = row.map(|value| {
-            if value.abs() < 10.0 {
-                format!("{value:.4}")
-            } else {
-                format!("{value:.1}")
-            }
-        });
-        println!("| {name} | {} |", row.join(" | "));
+        println!("| {name} | {} |", cells.map(cell).join(" | "));
+        pairs.push((name, real, simulated));
     }
-    for ((name, real), simulated) in FEATURES.iter().zip(&real).zip(&simulated) {
-        assert!(
-            real.low < simulated.high && simulated.low < real.high,
-            "{name}"
-        );
-        // Far more than the ranges touch: either covers most of the other.
+    for (name, real, simulated) in pairs {
+        // More than touching: what both ranges share is most of what either covers.
         let shared = real.high.min(simulated.high) - real.low.max(simulated.low);
         let covered = real.high.max(simulated.high) - real.low.min(simulated.low);
         assert!(shared / covered > 0.75, "{name}: {shared} of {covered}");
-        if ["mass_mmdt", "multiplicity", "zlogz"].contains(name) {
-            let error = (simulated.mean / real.mean - 1.0).abs();
-            assert!(error < 0.1, "{name}: {error}");
-        }
+        let error = (simulated.mean / real.mean - 1.0).abs();
+        assert!(error < 0.1, "{name}: {} for {}", simulated.mean, real.mean);
     }
 }
