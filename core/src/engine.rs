@@ -62,7 +62,22 @@ pub trait Engine: Send + Sync {
         placement: &Placement,
     ) -> Result<Evaluation, EngineError> {
         let logits = self.predict(graph, weights, rows.features, placement)?;
-        Ok(Evaluation::of(&logits, rows.labels))
+        let n_classes = graph.output_shape()[0];
+        if logits.len() != rows.len() * n_classes {
+            return Err(EngineError::Rows(format!(
+                "the features are those of {} rows, but there are {} labels",
+                logits.len() / n_classes,
+                rows.len()
+            )));
+        }
+        let unknown = |label: &u32| *label as usize >= n_classes;
+        match rows.labels.iter().position(unknown) {
+            Some(row) => Err(EngineError::Rows(format!(
+                "row {row} has label {}, but the network has {n_classes} outputs",
+                rows.labels[row]
+            ))),
+            None => Ok(Evaluation::of(&logits, rows.labels)),
+        }
     }
 }
 

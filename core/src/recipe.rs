@@ -167,7 +167,10 @@ mod tests {
         assert_eq!(recipe(4).batches(9), [0..4, 4..9]);
         assert_eq!(recipe(4).batches(8), [0..4, 4..8]);
         assert_eq!(recipe(1).batches(3), [0..1, 1..2, 2..3]);
-        assert_eq!(recipe(4).batches(1), [0..1]);
+        assert_eq!(
+            recipe(4).batches(1),
+            std::iter::once(0..1).collect::<Vec<_>>()
+        );
         assert_eq!(recipe(4).batches(0), []);
     }
 }

@@ -522,6 +522,18 @@ impl Suite<'_> {
             good.len() * N_CLASSES,
             "one logit a row and class"
         );
+        let judge = |rows: Rows<'_>| {
+            self.engine
+                .evaluate(&self.graph, &weights, rows, &placement)
+        };
+        let short = Rows {
+            features: good.features,
+            labels: &good.labels[1..],
+        };
+        for (what, rows) in [("a label too few", short), ("an unknown class", class)] {
+            let refused = matches!(judge(rows), Err(EngineError::Rows(_)));
+            assert!(refused, "rows with {what} are not judged");
+        }
         let refused = predict(&weights, long.features);
         assert!(
             matches!(refused, Err(EngineError::Rows(_))),

@@ -109,8 +109,13 @@ impl Engine for BurnEngine {
                 "`threads` must be at least 1".to_owned(),
             ));
         }
-        for candidate in job.candidates {
+        for (position, candidate) in job.candidates.iter().enumerate() {
             self.check(candidate, job)?;
+            if position == 0 {
+                let width = rows::width(&candidate.graph);
+                rows::check_finite(job.train.features, width, "training")?;
+                rows::check_finite(job.validation.features, width, "validation")?;
+            }
         }
         Ok(train_all(job, device, observer))
     }
@@ -127,8 +132,9 @@ impl Engine for BurnEngine {
             runs(node, graph.shape(idx))?;
         }
         check_weights(graph, weights)?;
-        let n_rows = features.len() / rows::width(graph);
-        rows::check_features(graph, features, n_rows, "given")?;
+        let width = rows::width(graph);
+        rows::check_size(graph, features, features.len() / width, "given")?;
+        rows::check_finite(features, width, "given")?;
         let compute = || {
             let parameters = Parameters::new(graph, weights, device);
             let network = Network::new(graph, &parameters);
@@ -140,7 +146,8 @@ impl Engine for BurnEngine {
 }
 
 impl BurnEngine {
-    /// Checks all that can be checked of a candidate before anything is trained.
+    /// Checks what can be checked of a candidate before anything is trained. Features that are no
+    /// numbers are looked for once for all candidates: it takes as long as reading them.
     fn check(&self, candidate: &Candidate, job: &TrainJob<'_>) -> Result<(), EngineError> {
         self.supports(&candidate.graph)?;
         if let Some(weights) = &candidate.weights {

@@ -13,4 +13,7 @@ mod parameters;
 mod rows;
 mod train;
 
+#[cfg(test)]
+mod parity;
+
 pub use engine::{BurnEngine, Settings};

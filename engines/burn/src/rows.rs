@@ -11,7 +11,7 @@ use crate::parameters::{Parameters, numbers};
 
 /// Values of the widest result that one pass of [`predict`] may have: 16 MiB.
 const VALUES_A_PASS: usize = 1 << 22;
-/// Rows that one pass of [`predict`] has at most; beyond, small networks leave the cache.
+/// Rows that one pass of [`predict`] has at most, so that small networks stay in the cache.
 const ROWS_A_PASS: usize = 1024;
 
 /// Returns the logits of rows, pass after pass, so that memory does not grow with the rows.
@@ -74,7 +74,7 @@ pub(crate) fn check(graph: &Graph, rows: Rows<'_>, name: &str) -> Result<(), Eng
             rows.len()
         ));
     }
-    check_features(graph, rows.features, rows.len(), name)?;
+    check_size(graph, rows.features, rows.len(), name)?;
     let n_classes = graph.output_shape()[0];
     match rows
         .labels
@@ -89,32 +89,39 @@ pub(crate) fn check(graph: &Graph, rows: Rows<'_>, name: &str) -> Result<(), Eng
     }
 }
 
-/// Checks that features can be read by a network.
+/// Checks that features are as many as a network reads for so many rows.
 ///
 /// # Errors
-/// [`EngineError::Rows`] names the first row that does not fit.
-pub(crate) fn check_features(
+/// [`EngineError::Rows`] says how many there should be.
+pub(crate) fn check_size(
     graph: &Graph,
     features: &[f32],
     n_rows: usize,
     name: &str,
 ) -> Result<(), EngineError> {
-    let error = |reason: String| Err(EngineError::Rows(reason));
     let width = width(graph);
-    if n_rows.checked_mul(width) != Some(features.len()) {
-        return error(format!(
-            "{n_rows} {name} rows come with {} numbers, but the network's input {:?} takes {width} a row",
-            features.len(),
-            graph.input_shape()
-        ));
+    if n_rows.checked_mul(width) == Some(features.len()) {
+        return Ok(());
     }
+    Err(EngineError::Rows(format!(
+        "{n_rows} {name} rows come with {} numbers, but the network's input {:?} takes {width} a row",
+        features.len(),
+        graph.input_shape()
+    )))
+}
+
+/// Checks that all features are finite.
+///
+/// # Errors
+/// [`EngineError::Rows`] names the first one that is not.
+pub(crate) fn check_finite(features: &[f32], width: usize, name: &str) -> Result<(), EngineError> {
     match features.iter().position(|value| !value.is_finite()) {
-        Some(at) => error(format!(
+        Some(at) => Err(EngineError::Rows(format!(
             "row {} of the {name} rows has {} at position {}",
             at / width,
             features[at],
             at % width
-        )),
+        ))),
         None => Ok(()),
     }
 }

@@ -152,9 +152,15 @@ fn says_which_row_does_not_fit() {
     let refusal = |change: fn(&mut Split)| {
         let mut split = good.clone();
         change(&mut split);
-        rows::check(&graph, split.rows(), "training")
-            .unwrap_err()
-            .to_string()
+        let job = TrainJob {
+            candidates: &candidates(&graph, 1),
+            train: split.rows(),
+            validation: good.rows(),
+            recipe: &recipe(1, 4),
+            placement: &placement(1),
+        };
+        let refused = BurnEngine::cpu().train(&job, &Silent);
+        refused.unwrap_err().to_string()
     };
     assert_eq!(
         refusal(|split| split.labels[5] = 3),

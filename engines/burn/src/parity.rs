@@ -1,4 +1,4 @@
-//! The engine steps as PyTorch steps: against numbers that `parity/make.py` wrote.
+//! The engine steps as PyTorch steps: against numbers that `tests/parity/make.py` wrote.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,11 @@ use firebrick_core::graph::Graph;
 use firebrick_core::random::epoch_order;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::weights::{Tensor, Weights, tensors};
-use firebrick_engine_burn::BurnEngine;
 use serde::Deserialize;
 
-/// What [`make.py`](parity/make.py) writes.
+use crate::BurnEngine;
+
+/// What `make.py` writes.
 #[derive(Deserialize)]
 struct Reference {
     graph: String,
@@ -41,12 +42,12 @@ struct RunRecipe {
 
 #[test]
 fn the_jet_network_trains_as_in_pytorch() {
-    check(include_str!("parity/jets.json"), 1e-5);
+    check(include_str!("../tests/parity/jets.json"), 1e-5);
 }
 
 #[test]
 fn a_network_with_every_op_on_pictures_trains_as_in_pytorch() {
-    check(include_str!("parity/pictures.json"), 1e-5);
+    check(include_str!("../tests/parity/pictures.json"), 1e-5);
 }
 
 /// Trains as each run did. Losses may differ by a relative `tolerance`; statistics and outputs,
