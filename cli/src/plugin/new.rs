@@ -24,7 +24,10 @@ const ENGINE_LAYERS: &str = include_str!("../../../plugins/template/src/plain/la
 pub(super) fn run(kind: NewKind, name: &str, into: &Path, sdk: Option<&Path>) -> Result<()> {
     check_name(name)?;
     let dependency = dependency(sdk)?;
-    let folder = into.join(name);
+    let folder = match into == Path::new(".") {
+        true => PathBuf::from(name),
+        false => into.join(name),
+    };
     if folder.exists() {
         let hint = "choose another name, or another folder with `--into`";
         return Err(failure(

@@ -128,19 +128,35 @@ fn new_writes_nothing_where_it_cannot() {
     let place = Place::new();
     place.write("taken", "");
     let taken = run(&place, &["plugin", "new", "pass", "taken"]);
-    insta::assert_snapshot!(taken.refused(), @"");
+    insta::assert_snapshot!(taken.refused(), @r"
+    error: `taken` is there already
+
+    hint: choose another name, or another folder with `--into`
+    ");
     let name = run(&place, &["plugin", "new", "pass", "my pass"]);
-    insta::assert_snapshot!(name.refused(), @"");
+    insta::assert_snapshot!(name.refused(), @r"
+    error: `my pass` can't be the name of a crate
+
+    hint: use letters, digits, `-` and `_`, a letter first, such as `my-strategy`
+    ");
     let into = run(
         &place,
         &["plugin", "new", "pass", "mine", "--into", "taken"],
     );
-    insta::assert_snapshot!(into.refused(), @"");
+    insta::assert_snapshot!(into.refused(), @r"
+    error: can't write `taken/mine`: Not a directory (os error 20)
+
+    hint: choose a folder that you can write to with `--into`
+    ");
     let sdk = run(
         &place,
         &["plugin", "new", "pass", "mine", "--sdk", "nowhere"],
     );
-    insta::assert_snapshot!(sdk.refused(), @"");
+    insta::assert_snapshot!(sdk.refused(), @r"
+    error: there is no crate in `nowhere`
+
+    hint: `--sdk` is the folder `plugins/sdk` of Firebrick's source
+    ");
     assert_eq!(place.list("."), ["taken"]);
 }
 
@@ -166,9 +182,21 @@ fn an_added_plugin_is_found_by_name() {
     );
 
     let inspected = run(&place, &["plugin", "inspect", "firebrick-template/shallow"]);
-    insta::assert_snapshot!(inspected.stdout, @"");
+    insta::assert_snapshot!(inspected.stdout, @r"
+    model shallow (of firebrick-template 0.1.0)
+
+    A network with one hidden layer, for inputs of one dimension.
+
+    | argument | type    | default | meaning                       |
+    |----------+---------+---------+-------------------------------|
+    | width    | integer |      16 | Features of the hidden layer. |
+    ");
     let unknown = run(&place, &["plugin", "inspect", "swep"]);
-    insta::assert_snapshot!(unknown.refused(), @"");
+    insta::assert_snapshot!(unknown.refused(), @r"
+    error: there is no plugin or item `swep`
+
+    hint: did you mean `sweep`? `firebrick plugin list` and `firebrick list` show what there is
+    ");
 }
 
 #[test]
@@ -219,11 +247,19 @@ fn a_check_says_what_a_file_is() {
     let place = Place::new();
     place.write("libnotes.so", "notes");
     let checked = run(&place, &["plugin", "check", "libnotes.so"]);
-    insta::assert_snapshot!(checked.refused(), @"");
+    insta::assert_snapshot!(checked.refused(), @r"
+    error: `libnotes.so` is not loaded: not a shared library, expected a shared library for this machine
+
+    hint: build the plugin on this machine; `firebrick plugin add CRATE` does
+    ");
     let added = run(&place, &["plugin", "add", "libnotes.so"]);
     assert_eq!(added.refused(), checked.refused());
     let missing = run(&place, &["plugin", "check", "libgone.so"]);
-    insta::assert_snapshot!(missing.refused(), @"");
+    insta::assert_snapshot!(missing.refused(), @r"
+    error: `libgone.so` is not loaded: there is no such file, expected a plugin
+
+    hint: look at the path and its rights
+    ");
 }
 
 #[test]
@@ -233,7 +269,11 @@ fn a_check_survives_a_plugin_that_ends_the_process() {
     let killer = built(fixtures, &["build", "--package", "killer"], "libkiller.so");
     let checked = run(&place, &["plugin", "check", &killer.to_string_lossy()]);
     let killer_text = killer.to_string_lossy().into_owned();
-    insta::assert_snapshot!(checked.refused().replace(&killer_text, "libkiller.so"), @"");
+    insta::assert_snapshot!(checked.refused().replace(&killer_text, "libkiller.so"), @r"
+    error: plugin `libkiller.so` ended the process that checked it: signal: 6 (SIGABRT)
+
+    hint: a plugin must return errors; what it panics with is caught, an abort is not
+    ");
     let added = run(&place, &["plugin", "add", &killer_text]);
     assert!(
         added
@@ -258,9 +298,17 @@ fn add_explains_a_crate_that_builds_no_plugin() {
     let added = run(&place, &["plugin", "add", "mine"]);
     let stderr = added.refused();
     let message = &stderr[stderr.find("error: ").unwrap()..];
-    insta::assert_snapshot!(message, @"");
+    insta::assert_snapshot!(message, @r#"
+    error: the crate in `mine` builds no shared library
+
+    hint: add to its Cargo.toml: [lib] crate-type = ["cdylib"]
+    "#);
     fs::create_dir(place.path("empty")).unwrap();
-    insta::assert_snapshot!(run(&place, &["plugin", "add", "empty"]).refused(), @"");
+    insta::assert_snapshot!(run(&place, &["plugin", "add", "empty"]).refused(), @r"
+    error: can't read `empty/Cargo.toml`: No such file or directory (os error 2)
+
+    hint: name a library, or the folder of a crate
+    ");
 }
 
 #[test]
