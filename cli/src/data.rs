@@ -30,9 +30,8 @@ pub(crate) fn run(
             describe(name, data.clone(), label.clone(), environment, format)?;
         }
         DataCommand::Fetch { name, into } => {
-            let into = into.join(name);
             let progress = Progress::bytes("fetching", environment.is_live);
-            let fetched = fetch::fetch(name, &into, &mut |done, total| progress.at(done, total));
+            let fetched = fetch::fetch(name, into, &mut |done, total| progress.at(done, total));
             progress.finish();
             let path = fetched.map_err(|error| {
                 let hint = error.hint();
@@ -46,17 +45,24 @@ pub(crate) fn run(
 
 /// Returns the data sets that are known, one a row.
 pub(crate) fn table() -> Table {
-    let columns = ["name", "rows", "features", "classes", "summary"].map(str::to_owned).to_vec();
+    let columns = ["name", "rows", "features", "classes", "summary"]
+        .map(str::to_owned)
+        .to_vec();
     let rows = known().into_iter().map(|known| {
         vec![
             known.name.to_owned(),
-            known.n_rows.map_or_else(|| "of the file".to_owned(), |n_rows| n_rows.to_string()),
+            known
+                .n_rows
+                .map_or_else(|| "of the file".to_owned(), |n_rows| n_rows.to_string()),
             known.features.len().to_string(),
             known.classes.join(" "),
             known.summary.to_owned(),
         ]
     });
-    Table { columns, rows: rows.collect() }
+    Table {
+        columns,
+        rows: rows.collect(),
+    }
 }
 
 fn describe(
@@ -129,7 +135,9 @@ fn rows(dataset: &Dataset) -> usize {
 
 /// Returns mean, standard deviation and range of each feature over all rows.
 fn features(dataset: &Dataset) -> Table {
-    let columns = ["feature", "mean", "std", "min", "max"].map(str::to_owned).to_vec();
+    let columns = ["feature", "mean", "std", "min", "max"]
+        .map(str::to_owned)
+        .to_vec();
     let n_features = dataset.input_shape.iter().product::<usize>();
     let splits = [&dataset.train, &dataset.validation, &dataset.test];
     let named = dataset.feature_names.iter().take(n_features).enumerate();
@@ -141,12 +149,19 @@ fn features(dataset: &Dataset) -> Table {
         let values: Vec<f64> = splits.into_iter().flat_map(column).collect();
         let n_rows = values.len() as f64;
         let mean = values.iter().sum::<f64>() / n_rows;
-        let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / n_rows;
+        let variance = values
+            .iter()
+            .map(|value| (value - mean).powi(2))
+            .sum::<f64>()
+            / n_rows;
         let low = values.iter().copied().fold(f64::INFINITY, f64::min);
         let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let mut row = vec![name.clone()];
         row.extend([mean, variance.sqrt(), low, high].map(number));
         row
     });
-    Table { columns, rows: rows.collect() }
+    Table {
+        columns,
+        rows: rows.collect(),
+    }
 }

@@ -23,7 +23,9 @@ impl Environment {
     /// Reads the environment, after the folders that the command line gives.
     pub(crate) fn read(plugin_dirs: &[PathBuf]) -> Self {
         let data_home = home_folder("XDG_DATA_HOME", ".local/share");
-        let user_plugin_dir = data_home.as_ref().map(|home| home.join("firebrick/plugins"));
+        let user_plugin_dir = data_home
+            .as_ref()
+            .map(|home| home.join("firebrick/plugins"));
         let mut dirs = plugin_dirs.to_vec();
         if let Some(paths) = env::var_os("FIREBRICK_PLUGIN_PATH") {
             dirs.extend(env::split_paths(&paths).filter(|path| !path.as_os_str().is_empty()));
@@ -49,7 +51,9 @@ fn beside_program() -> Option<PathBuf> {
 }
 
 fn home_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
-    let named = env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
+    let named = env::var_os(variable)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute());
     named.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(below_home)))
 }
 

@@ -28,14 +28,15 @@ impl Error for Hinted {
 
 /// Returns an error with a hint.
 pub(crate) fn hinted(error: impl Into<anyhow::Error>, hint: impl Into<String>) -> anyhow::Error {
-    Hinted { error: error.into(), hint: hint.into() }.into()
+    Hinted {
+        error: error.into(),
+        hint: hint.into(),
+    }
+    .into()
 }
 
 /// Returns an error with a hint, if there is one.
-pub(crate) fn maybe_hinted(
-    error: impl Into<anyhow::Error>,
-    hint: Option<String>,
-) -> anyhow::Error {
+pub(crate) fn maybe_hinted(error: impl Into<anyhow::Error>, hint: Option<String>) -> anyhow::Error {
     match hint {
         Some(hint) => hinted(error, hint),
         None => error.into(),
@@ -52,7 +53,10 @@ pub(crate) fn report(error: &anyhow::Error) {
     let mut hint = None;
     let mut last = String::new();
     for (idx, cause) in error.chain().enumerate() {
-        hint = cause.downcast_ref::<Hinted>().map(|hinted| hinted.hint.clone()).or(hint);
+        hint = cause
+            .downcast_ref::<Hinted>()
+            .map(|hinted| hinted.hint.clone())
+            .or(hint);
         let message = cause.to_string();
         match idx {
             0 => eprintln!("error: {message}"),

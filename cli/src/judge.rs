@@ -42,11 +42,16 @@ pub(crate) fn run(
     let metrics = metrics_of(&judged);
     match format {
         Format::Json => {
-            let fields = metrics.into_iter().map(|(name, value)| (name, value.into()));
+            let fields = metrics
+                .into_iter()
+                .map(|(name, value)| (name, value.into()));
             println!("{:#}", serde_json::Value::Object(fields.collect()));
         }
         Format::Text => {
-            let columns = metrics.iter().map(|(name, _)| format!("test_{name}")).collect();
+            let columns = metrics
+                .iter()
+                .map(|(name, _)| format!("test_{name}"))
+                .collect();
             let rows = vec![metrics.iter().map(|(_, value)| number(*value)).collect()];
             print!("{}", table::render(&Table { columns, rows }));
         }

@@ -8,14 +8,24 @@ use crate::output::table;
 
 /// Prints what there is of one kind, or everything.
 pub(crate) fn run(registry: &Registry, what: Option<Listed>, format: Format) {
-    let everything =
-        [Listed::Models, Listed::Passes, Listed::Strategies, Listed::Engines, Listed::Datasets];
-    let chosen = everything.into_iter().filter(|listed| what.is_none_or(|what| what == *listed));
-    let tables: Vec<(Listed, Table)> =
-        chosen.map(|listed| (listed, rows(registry, listed))).collect();
+    let everything = [
+        Listed::Models,
+        Listed::Passes,
+        Listed::Strategies,
+        Listed::Engines,
+        Listed::Datasets,
+    ];
+    let chosen = everything
+        .into_iter()
+        .filter(|listed| what.is_none_or(|what| what == *listed));
+    let tables: Vec<(Listed, Table)> = chosen
+        .map(|listed| (listed, rows(registry, listed)))
+        .collect();
     match format {
         Format::Json => {
-            let all = tables.iter().map(|(listed, t)| (title(*listed).to_owned(), table::to_json(t)));
+            let all = tables
+                .iter()
+                .map(|(listed, t)| (title(*listed).to_owned(), table::to_json(t)));
             let all = serde_json::Value::Object(all.collect());
             println!("{all:#}");
         }
@@ -51,12 +61,25 @@ fn rows(registry: &Registry, listed: Listed) -> Table {
         Listed::Engines => Kind::Engine,
         Listed::Datasets => return crate::data::table(),
     };
-    let entries = registry.entries().iter().filter(|entry| entry.manifest.kind == kind);
+    let entries = registry
+        .entries()
+        .iter()
+        .filter(|entry| entry.manifest.kind == kind);
     let rows = entries.map(|entry| {
         let manifest = &entry.manifest;
         let summary = manifest.summary().replace('\n', " ");
-        vec![manifest.name.clone(), manifest.aliases.join(", "), entry.plugin.clone(), summary]
+        vec![
+            manifest.name.clone(),
+            manifest.aliases.join(", "),
+            entry.plugin.clone(),
+            summary,
+        ]
     });
-    let columns = ["name", "aliases", "plugin", "summary"].map(str::to_owned).to_vec();
-    Table { columns, rows: rows.collect() }
+    let columns = ["name", "aliases", "plugin", "summary"]
+        .map(str::to_owned)
+        .to_vec();
+    Table {
+        columns,
+        rows: rows.collect(),
+    }
 }

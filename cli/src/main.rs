@@ -1,5 +1,9 @@
 //! The program `firebrick`: TOML in, files and terminal out.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the user-facing program")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this is the user-facing program"
+)]
 
 mod args;
 mod environment;

@@ -23,8 +23,14 @@ impl Plugins {
         for refusal in &loaded.refused {
             eprintln!("warning: plugin {refusal}; {}", refusal.hint);
         }
-        let versions = loaded.plugins.iter().map(|info| (info.name.clone(), info.version.clone()));
-        Self { versions: versions.collect(), registry: loaded.registry }
+        let versions = loaded
+            .plugins
+            .iter()
+            .map(|info| (info.name.clone(), info.version.clone()));
+        Self {
+            versions: versions.collect(),
+            registry: loaded.registry,
+        }
     }
 
     /// Returns the versions of the plugins by name.

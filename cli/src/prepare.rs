@@ -59,7 +59,11 @@ pub(crate) fn run_options(args: &RunArgs) -> Options {
 pub(crate) fn search_options(args: &SearchArgs) -> Options {
     let mut options = run_options(&args.run);
     options.give("search.strategy.name", "--strategy", args.strategy.clone());
-    options.give("search.strategy.setup.n_trials", "--n-trials", args.n_trials);
+    options.give(
+        "search.strategy.setup.n_trials",
+        "--n-trials",
+        args.n_trials,
+    );
     options.give("search.strategy.setup.n_jobs", "--n-jobs", args.n_jobs);
     options.give("search.strategy.setup.timeout", "--timeout", args.timeout);
     options
@@ -82,9 +86,10 @@ pub(crate) fn known(
     if registry.entries().is_empty() {
         return setup::find(registry, kind, name).map(|_| ());
     }
-    registry.find(kind, name).map(|_| ()).map_err(|error| {
-        blamed(loaded.blame(subject, error.to_string(), Some(error.hint())))
-    })
+    registry
+        .find(kind, name)
+        .map(|_| ())
+        .map_err(|error| blamed(loaded.blame(subject, error.to_string(), Some(error.hint()))))
 }
 
 /// The base network of a run with the data that it learns.
@@ -106,7 +111,13 @@ pub(crate) fn base(
     environment: &Environment,
 ) -> Result<Base> {
     let study = &loaded.study;
-    known(loaded, registry, Kind::Model, &study.model.name, Subject::Model)?;
+    known(
+        loaded,
+        registry,
+        Kind::Model,
+        &study.model.name,
+        Subject::Model,
+    )?;
     let model = setup::model(registry, &study.model.name)?;
     let dataset = dataset(loaded, environment)?;
     let n_classes = dataset.class_names.len();
@@ -116,8 +127,17 @@ pub(crate) fn base(
             let what = format!("model `{}`: {error}", study.model.name);
             blamed(loaded.blame(Subject::Model, what, None))
         })?;
-    let weights = study.load_name.as_ref().map(|path| checkpoint(path, &graph)).transpose()?;
-    Ok(Base { dataset, graph, base_width: model.base_width(), weights })
+    let weights = study
+        .load_name
+        .as_ref()
+        .map(|path| checkpoint(path, &graph))
+        .transpose()?;
+    Ok(Base {
+        dataset,
+        graph,
+        base_width: model.base_width(),
+        weights,
+    })
 }
 
 /// Reads the data of a study.
@@ -125,7 +145,13 @@ pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Data
     let spec = &loaded.study.dataset;
     let blame = |error: LoadError| {
         let hint = error.hint();
-        blamed(loaded.blame(Subject::Dataset, error.to_string(), hint))
+        match error {
+            LoadError::UnknownDataset { .. } | LoadError::NotFound { .. } => {
+                blamed(loaded.blame(Subject::Dataset, error.to_string(), hint))
+            }
+            // Everything else names the file, the line and the column itself.
+            _ => maybe_hinted(error, hint),
+        }
     };
     let splits = Fractions::new(spec.validation, spec.test).map_err(blame)?;
     let request = Request {
@@ -166,10 +192,22 @@ pub(crate) fn engine(
 ) -> Result<Chosen> {
     let study = &loaded.study;
     if study.engine != "auto" {
-        known(loaded, registry, Kind::Engine, &study.engine, Subject::Key("engine"))?;
+        known(
+            loaded,
+            registry,
+            Kind::Engine,
+            &study.engine,
+            Subject::Key("engine"),
+        )?;
     }
     let threads = n_jobs.unwrap_or_else(cores);
-    setup::engine(registry, &study.engine, study.accelerator.word(), threads, graph)
+    setup::engine(
+        registry,
+        &study.engine,
+        study.accelerator.word(),
+        threads,
+        graph,
+    )
 }
 
 fn cores() -> usize {
@@ -200,7 +238,11 @@ pub(crate) fn provenance(
 /// Says what data a run is about, on stderr.
 pub(crate) fn describe(dataset: &Dataset, graph: &Graph, model: &str, chosen: &Chosen) {
     let costs = firebrick_core::costs::Costs::of(graph).total;
-    let simulated = if dataset.simulated { " (simulated)" } else { "" };
+    let simulated = if dataset.simulated {
+        " (simulated)"
+    } else {
+        ""
+    };
     eprintln!(
         "{model}: {} parameters, {} MACs · {}{simulated}: {} training, {} validation, {} test rows · engine {} on {}, {} at a time",
         costs.params,

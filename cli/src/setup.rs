@@ -5,10 +5,10 @@ use firebrick_core::engine::{Engine, Placement};
 use firebrick_core::graph::Graph;
 use firebrick_core::model::Model;
 use firebrick_core::pass::Pass;
-use firebrick_core::registry::{Entry, Factory, Kind, Registry};
-use firebrick_core::strategy::{Strategy, Study};
+use firebrick_core::registry::{Entry, Factory, Kind, MadeStrategy, Registry};
+use firebrick_core::strategy::Study;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 use crate::failure::{failure, hinted};
 
@@ -17,7 +17,10 @@ pub(crate) fn find<'a>(registry: &'a Registry, kind: Kind, name: &str) -> Result
     if registry.entries().is_empty() {
         let hint = "build and install them with `cargo xtask install`, or name their folder with \
                     `--plugin-dir DIR`";
-        return Err(failure(format!("unknown {kind} `{name}`: no plugin was found"), hint));
+        return Err(failure(
+            format!("unknown {kind} `{name}`: no plugin was found"),
+            hint,
+        ));
     }
     registry.find(kind, name).map_err(|error| {
         let hint = error.hint();
@@ -41,17 +44,15 @@ pub(crate) fn pass(registry: &Registry, name: &str) -> Result<Box<dyn Pass>> {
     }
 }
 
-/// Returns a strategy by name for a study.
+/// Returns a strategy by name for a study, or why it can't serve it.
 pub(crate) fn strategy(
     registry: &Registry,
     name: &str,
     study: &Study,
     settings: &Json,
-) -> Result<Box<dyn Strategy>> {
+) -> Result<MadeStrategy> {
     match &find(registry, Kind::Strategy, name)?.factory {
-        Factory::Strategy(make) => {
-            make(study, settings).with_context(|| format!("strategy `{name}` can't serve this study"))
-        }
+        Factory::Strategy(make) => Ok(make(study, settings)),
         _ => Err(anyhow!("`{name}` is no strategy")),
     }
 }
@@ -82,8 +83,13 @@ pub(crate) fn engine(
     };
     let names: Vec<String> = match name {
         "auto" => {
-            let engines = registry.entries().iter().filter(|e| e.manifest.kind == Kind::Engine);
-            engines.map(|entry| format!("{}/{}", entry.plugin, entry.manifest.name)).collect()
+            let engines = registry
+                .entries()
+                .iter()
+                .filter(|e| e.manifest.kind == Kind::Engine);
+            engines
+                .map(|entry| format!("{}/{}", entry.plugin, entry.manifest.name))
+                .collect()
         }
         name => vec![name.to_owned()],
     };
@@ -93,15 +99,24 @@ pub(crate) fn engine(
         let engine = make_engine(registry, &name)?;
         let short = name.rsplit('/').next().unwrap_or(&name).to_owned();
         let available = engine.devices();
-        let device = available.iter().find(|device| kind.is_none_or(|kind| kind == device.kind));
+        let device = available
+            .iter()
+            .find(|device| kind.is_none_or(|kind| kind == device.kind));
         let Some(device) = device else {
             devices.extend(available.iter().map(|device| device.kind.clone()));
             continue;
         };
         match engine.supports(graph) {
             Ok(()) => {
-                let placement = Placement { device: device.kind.clone(), threads };
-                return Ok(Chosen { name: short, engine, placement });
+                let placement = Placement {
+                    device: device.kind.clone(),
+                    threads,
+                };
+                return Ok(Chosen {
+                    name: short,
+                    engine,
+                    placement,
+                });
             }
             Err(error) => refusals.push(format!("engine `{short}`: {error}")),
         }
@@ -109,14 +124,25 @@ pub(crate) fn engine(
     if let Some(refusal) = refusals.first() {
         return Err(anyhow!("no engine can train this network: {refusal}"));
     }
-    if registry.entries().iter().all(|entry| entry.manifest.kind != Kind::Engine) {
-        let hint = "install one with `cargo xtask install`, or name its folder with `--plugin-dir DIR`";
+    if registry
+        .entries()
+        .iter()
+        .all(|entry| entry.manifest.kind != Kind::Engine)
+    {
+        let hint =
+            "install one with `cargo xtask install`, or name its folder with `--plugin-dir DIR`";
         return Err(failure("no engine was found among the plugins", hint));
     }
     devices.sort();
     devices.dedup();
-    let hint = format!("use `--accelerator {}`", devices.first().map_or("cpu", String::as_str));
-    Err(failure(format!("no engine here has a device for accelerator `{accelerator}`"), hint))
+    let hint = format!(
+        "use `--accelerator {}`",
+        devices.first().map_or("cpu", String::as_str)
+    );
+    Err(failure(
+        format!("no engine here has a device for accelerator `{accelerator}`"),
+        hint,
+    ))
 }
 
 fn make_engine(registry: &Registry, name: &str) -> Result<Box<dyn Engine>> {

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
-use firebrick_core::engine::{Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict};
+use firebrick_core::engine::{
+    Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict,
+};
 use firebrick_core::pass::Table;
 use firebrick_core::random::trial_seed;
 
@@ -43,10 +45,18 @@ pub(crate) fn run(
     interrupt::listen()?;
     let n_epochs = study.recipe.max_epochs as u64;
     let progress = Progress::start("epoch", Some(n_epochs), environment.is_live);
-    let watch = Watch { progress: &progress, out: &out, epochs: Mutex::default() };
+    let watch = Watch {
+        progress: &progress,
+        out: &out,
+        epochs: Mutex::default(),
+    };
     // The seed of a search's first trial, so that the base of a study trains alike in both.
     let seed = trial_seed(study.seed, 0);
-    let candidates = [Candidate { graph: base.graph.clone(), seed, weights: base.weights }];
+    let candidates = [Candidate {
+        graph: base.graph.clone(),
+        seed,
+        weights: base.weights,
+    }];
     let job = TrainJob {
         candidates: &candidates,
         train: base.dataset.train.rows(),
@@ -54,7 +64,10 @@ pub(crate) fn run(
         recipe: &study.recipe,
         placement: &chosen.placement,
     };
-    let outcomes = chosen.engine.train(&job, &watch).context("the engine can't train")?;
+    let outcomes = chosen
+        .engine
+        .train(&job, &watch)
+        .context("the engine can't train")?;
     progress.finish();
     let trained = match outcomes.into_iter().next() {
         Some(TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained)) => trained,
@@ -93,7 +106,9 @@ impl Observer for Watch<'_> {
         );
         self.progress.line(&line);
         self.progress.at(epoch.epoch as u64, None);
-        let Ok(mut epochs) = self.epochs.lock() else { return Verdict::Stop };
+        let Ok(mut epochs) = self.epochs.lock() else {
+            return Verdict::Stop;
+        };
         epochs.push(epoch.clone());
         // Kept at every epoch, so that a killed run has its curves; a disk that is full now is
         // reported by the files written at the end.
@@ -113,7 +128,11 @@ fn metrics_csv(epochs: &[Epoch]) -> String {
     for epoch in epochs {
         let (at, rate) = (epoch.epoch, epoch.learning_rate);
         for step in &epoch.steps {
-            let _ = writeln!(csv, "{at},{},{rate},{},{},,,,,", step.step, step.loss, step.accuracy);
+            let _ = writeln!(
+                csv,
+                "{at},{},{rate},{},{},,,,,",
+                step.step, step.loss, step.accuracy
+            );
         }
         let judged = &epoch.validation;
         let _ = writeln!(
@@ -133,7 +152,10 @@ fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
     files::write(&out.join("metrics.csv"), metrics_csv(epochs))?;
     let curve = |label, value: fn(&Epoch) -> f64| Curve {
         label,
-        points: epochs.iter().map(|epoch| (epoch.epoch as f64, value(epoch))).collect(),
+        points: epochs
+            .iter()
+            .map(|epoch| (epoch.epoch as f64, value(epoch)))
+            .collect(),
     };
     let accuracy = Chart {
         title: &format!("Accuracy of {model}"),
@@ -165,12 +187,18 @@ fn write_checkpoint(out: &Path, candidate: &Candidate, trained: &Trained) -> Res
         ("graph".to_owned(), candidate.graph.to_string()),
         ("epoch".to_owned(), trained.kept_epoch.to_string()),
     ]);
-    files::write(&folder.join("best.safetensors"), trained.weights.to_safetensors(&notes))
+    files::write(
+        &folder.join("best.safetensors"),
+        trained.weights.to_safetensors(&notes),
+    )
 }
 
 /// Prints the epoch whose weights were kept.
 fn print(trained: &Trained, format: Format) {
-    let kept = trained.epochs.iter().find(|epoch| epoch.epoch == trained.kept_epoch);
+    let kept = trained
+        .epochs
+        .iter()
+        .find(|epoch| epoch.epoch == trained.kept_epoch);
     let Some(kept) = kept else { return };
     let cells = [
         ("kept_epoch", kept.epoch as f64),
@@ -182,7 +210,9 @@ fn print(trained: &Trained, format: Format) {
     ];
     match format {
         Format::Json => {
-            let fields = cells.iter().map(|(name, value)| ((*name).to_owned(), (*value).into()));
+            let fields = cells
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).into()));
             println!("{:#}", serde_json::Value::Object(fields.collect()));
         }
         Format::Text => {

@@ -31,20 +31,27 @@ pub(crate) fn run(
     if loaded.study.passes.is_empty() {
         let hint = "add a table `[passes.NAME]` to the study file; `firebrick list passes` shows \
                     the names";
-        return Err(failure("nothing to transform: the study has no `[passes]`", hint));
+        return Err(failure(
+            "nothing to transform: the study has no `[passes]`",
+            hint,
+        ));
     }
     for step in &loaded.study.passes {
         let key = format!("passes.{}", step.name);
-        prepare::known(&loaded, registry, Kind::Pass, &step.name, Subject::Key(&key))?;
+        prepare::known(
+            &loaded,
+            registry,
+            Kind::Pass,
+            &step.name,
+            Subject::Key(&key),
+        )?;
     }
     let base = prepare::base(&loaded, registry, environment)?;
     let mut graph = base.graph.clone();
     let mut measured = Vec::new();
     for step in &loaded.study.passes {
-        let (changed, info, role) =
-            apply(registry, step, &graph, base.base_width).map_err(|error| {
-                error.context(format!("pass `{}` can't be applied", step.name))
-            })?;
+        let (changed, info, role) = apply(registry, step, &graph, base.base_width)
+            .map_err(|error| error.context(format!("pass `{}` can't be applied", step.name)))?;
         graph = changed;
         if role == Role::Analysis {
             measured.push((step.name.clone(), info));
@@ -100,7 +107,9 @@ fn print_text(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
 
 fn print_json(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
     let one = |graph: &Graph| json!({ "graph": graph, "costs": Costs::of(graph).total });
-    let analyses = measured.iter().map(|(name, info)| (name.clone(), json!(info)));
+    let analyses = measured
+        .iter()
+        .map(|(name, info)| (name.clone(), json!(info)));
     let all = json!({
         "before": one(before),
         "after": one(after),
@@ -111,7 +120,9 @@ fn print_json(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
 
 /// Returns a table of layers; the last row is the sum.
 fn layers(graph: &Graph) -> Table {
-    let columns = ["node", "type", "in", "out", "params", "macs"].map(str::to_owned).to_vec();
+    let columns = ["node", "type", "in", "out", "params", "macs"]
+        .map(str::to_owned)
+        .to_vec();
     let costs = Costs::of(graph);
     let nodes = graph.nodes().iter().enumerate();
     let mut rows: Vec<Vec<String>> = nodes
@@ -130,17 +141,30 @@ fn layers(graph: &Graph) -> Table {
         })
         .collect();
     let total = costs.total;
-    let last = ["total", "", "", "", &total.params.to_string(), &total.macs.to_string()];
+    let last = [
+        "total",
+        "",
+        "",
+        "",
+        &total.params.to_string(),
+        &total.macs.to_string(),
+    ];
     rows.push(last.map(str::to_owned).to_vec());
     Table { columns, rows }
 }
 
 fn sizes(shape: &[usize]) -> String {
-    shape.iter().map(ToString::to_string).collect::<Vec<_>>().join("x")
+    shape
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("x")
 }
 
 fn comparison(before: &Graph, after: &Graph) -> Table {
-    let columns = ["cost", "before", "after", "ratio"].map(str::to_owned).to_vec();
+    let columns = ["cost", "before", "after", "ratio"]
+        .map(str::to_owned)
+        .to_vec();
     let (before, after) = (Costs::of(before).total, Costs::of(after).total);
     let named: [(&str, fn(&Cost) -> u64); 5] = [
         ("params", |cost| cost.params),
@@ -152,7 +176,15 @@ fn comparison(before: &Graph, after: &Graph) -> Table {
     let rows = named.map(|(name, of)| {
         let (before, after) = (of(&before), of(&after));
         let ratio = after as f64 / before as f64;
-        vec![name.to_owned(), before.to_string(), after.to_string(), format!("{ratio:.3}")]
+        vec![
+            name.to_owned(),
+            before.to_string(),
+            after.to_string(),
+            format!("{ratio:.3}"),
+        ]
     });
-    Table { columns, rows: rows.to_vec() }
+    Table {
+        columns,
+        rows: rows.to_vec(),
+    }
 }

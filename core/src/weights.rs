@@ -192,7 +192,10 @@ impl Weights {
         }
     }
 
-    /// Returns the bytes of a safetensors file, with notes for its header.
+    /// Returns the bytes of a safetensors file, the same for the same weights and notes.
+    ///
+    /// Notes stand in the header under the one key `firebrick`, as JSON: the format keeps keys in
+    /// no order, so several would make the bytes differ from run to run.
     pub fn to_safetensors(&self, notes: &BTreeMap<String, String>) -> Vec<u8> {
         let bytes: Vec<(&String, &Tensor, Vec<u8>)> = self
             .0
@@ -213,7 +216,10 @@ impl Weights {
                 view.expect("a tensor has as many numbers as its shape says"),
             )
         });
-        let notes = (!notes.is_empty()).then(|| notes.clone().into_iter().collect());
+        let notes = (!notes.is_empty()).then(|| {
+            let notes = serde_json::to_string(notes).expect("a table of texts is JSON");
+            [("firebrick".to_owned(), notes)].into()
+        });
         safetensors::serialize(views, notes).expect("float32 tensors in memory can be written")
     }
 
@@ -262,8 +268,10 @@ mod tests {
     #[test]
     fn reads_what_it_wrote() {
         let weights = Weights::init(&graph(), 1);
-        let notes = BTreeMap::from([("graph".to_owned(), graph().to_string())]);
-        let read = Weights::from_safetensors(&weights.to_safetensors(&notes)).unwrap();
+        let notes = ["graph", "trial", "epoch"].map(|key| (key.to_owned(), graph().to_string()));
+        let bytes = weights.to_safetensors(&notes.clone().into());
+        assert_eq!(bytes, weights.to_safetensors(&notes.into()));
+        let read = Weights::from_safetensors(&bytes).unwrap();
         assert_eq!(read, weights);
         read.check(&graph()).unwrap();
     }

@@ -90,10 +90,19 @@ pub(crate) fn log(records: &[Record]) -> String {
                 entry.insert("value".into(), Value::Null);
             }
         }
-        entry.insert("user_attrs_hardware_metrics".into(), numbers(&record.hardware));
-        entry.insert("user_attrs_sampled_config".into(), record.sampled_config.clone());
+        entry.insert(
+            "user_attrs_hardware_metrics".into(),
+            numbers(&record.hardware),
+        );
+        entry.insert(
+            "user_attrs_sampled_config".into(),
+            record.sampled_config.clone(),
+        );
         entry.insert("user_attrs_scaled_metrics".into(), numbers(&record.scaled));
-        entry.insert("user_attrs_software_metrics".into(), numbers(&record.software));
+        entry.insert(
+            "user_attrs_software_metrics".into(),
+            numbers(&record.software),
+        );
         let (state, reason) = state(&record.trial.outcome);
         entry.insert("state".into(), state.into());
         entry.insert("datetime_start".into(), record.start_ms.into());
@@ -142,7 +151,11 @@ fn value(record: &Record) -> Value {
 }
 
 fn numbers(metrics: &[(String, f64)]) -> Value {
-    metrics.iter().map(|(name, value)| (name.clone(), number(*value))).collect::<Map<_, _>>().into()
+    metrics
+        .iter()
+        .map(|(name, value)| (name.clone(), number(*value)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 /// Returns a number as MASE writes it: to 10 decimals, whole numbers without a point.

@@ -13,23 +13,30 @@ use crate::failure::hinted;
 /// # Errors
 /// What the file system says, with the path; the old content is kept.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().prefix(".firebrick-").tempfile_in(folder)?;
+        let mut file = tempfile::Builder::new()
+            .prefix(".firebrick-")
+            .tempfile_in(folder)?;
         file.write_all(content.as_ref())?;
         let file = readable_by_all(file)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
     };
-    attempt().map_err(explained).with_context(|| format!("can't write `{}`", path.display()))
+    attempt()
+        .map_err(explained)
+        .with_context(|| format!("can't write `{}`", path.display()))
 }
 
 /// Temporary files start as private; results are for everyone that may read the folder.
 #[cfg(unix)]
 fn readable_by_all(file: tempfile::NamedTempFile) -> std::io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
-    file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    file.as_file()
+        .set_permissions(fs::Permissions::from_mode(0o644))?;
     Ok(file)
 }
 
@@ -54,15 +61,26 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<Option<PathBuf>> {
             let error = anyhow::anyhow!(message).context(here());
             return Err(hinted(error, "choose another folder with `--out DIR`"));
         }
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = path
+            .file_name()
+            .map(|name| name.to_string_lossy().into_owned());
         let name = name.unwrap_or_else(|| "results".to_owned());
         let free = (1..).map(|n| path.with_file_name(format!("{name}-{n}")));
-        let free = free.into_iter().find(|path| !path.exists()).expect("a number is free");
-        fs::rename(path, &free).map_err(explained).with_context(here)?;
+        let free = free
+            .into_iter()
+            .find(|path| !path.exists())
+            .expect("a number is free");
+        fs::rename(path, &free)
+            .map_err(explained)
+            .with_context(here)?;
         kept = Some(free);
     }
-    fs::create_dir_all(path).map_err(explained).with_context(here)?;
-    let probe = tempfile::Builder::new().prefix(".firebrick-").tempfile_in(path);
+    fs::create_dir_all(path)
+        .map_err(explained)
+        .with_context(here)?;
+    let probe = tempfile::Builder::new()
+        .prefix(".firebrick-")
+        .tempfile_in(path);
     probe.map_err(explained).with_context(here)?;
     Ok(kept)
 }
@@ -80,9 +98,13 @@ fn explained(error: std::io::Error) -> anyhow::Error {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             hinted(error, "choose a folder that you may write with `--out DIR`")
         }
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
-            hinted(error, "make room on the disk, or choose another folder with `--out DIR`")
+        std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
+            hinted(error, "choose another folder with `--out DIR`")
         }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => hinted(
+            error,
+            "make room on the disk, or choose another folder with `--out DIR`",
+        ),
         _ => error.into(),
     }
 }
@@ -107,9 +129,15 @@ mod tests {
         let path = folder.path().join("study");
         assert_eq!(fresh_folder(&path).unwrap(), None);
         write(&path.join(CONFIG), "seed = 0").unwrap();
-        assert_eq!(fresh_folder(&path).unwrap(), Some(folder.path().join("study-1")));
+        assert_eq!(
+            fresh_folder(&path).unwrap(),
+            Some(folder.path().join("study-1"))
+        );
         write(&path.join(CONFIG), "seed = 1").unwrap();
-        assert_eq!(fresh_folder(&path).unwrap(), Some(folder.path().join("study-2")));
+        assert_eq!(
+            fresh_folder(&path).unwrap(),
+            Some(folder.path().join("study-2"))
+        );
         assert!(folder.path().join("study-1").join(CONFIG).is_file());
     }
 

@@ -28,8 +28,12 @@ pub(crate) struct Chart<'a> {
 }
 
 // Okabe and Ito's colours, which people with colour blindness can tell apart.
-const COLOURS: [RGBColor; 4] =
-    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+const COLOURS: [RGBColor; 4] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+];
 
 /// Writes a chart as SVG.
 ///
@@ -42,7 +46,12 @@ pub(crate) fn write(path: &Path, chart: &Chart<'_>) -> Result<()> {
 
 fn render(chart: &Chart<'_>) -> Result<String, Box<dyn std::error::Error>> {
     let finite = |(x, y): &&(f64, f64)| x.is_finite() && y.is_finite();
-    let points = || chart.curves.iter().flat_map(|curve| curve.points.iter().filter(finite));
+    let points = || {
+        chart
+            .curves
+            .iter()
+            .flat_map(|curve| curve.points.iter().filter(finite))
+    };
     let x_range = padded(points().map(|point| point.0), 0.0);
     let y_range = padded(points().map(|point| point.1), 0.05);
     let mut svg = String::new();
@@ -70,7 +79,9 @@ fn render(chart: &Chart<'_>) -> Result<String, Box<dyn std::error::Error>> {
                 .draw_series(LineSeries::new(points.clone(), style))?
                 .label(curve.label)
                 .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
-            let dots = points.into_iter().map(|point| Circle::new(point, 3, colour.filled()));
+            let dots = points
+                .into_iter()
+                .map(|point| Circle::new(point, 3, colour.filled()));
             context.draw_series(dots)?;
         }
         context
@@ -87,12 +98,17 @@ fn render(chart: &Chart<'_>) -> Result<String, Box<dyn std::error::Error>> {
 
 /// Returns the range of some values, widened by a share, never empty.
 fn padded(values: impl Iterator<Item = f64>, share: f64) -> (f64, f64) {
-    let (low, high) = values
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)));
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| {
+        (low.min(v), high.max(v))
+    });
     if low > high {
         return (0.0, 1.0);
     }
-    let margin = if high > low { (high - low) * share } else { low.abs().max(1.0) * 0.05 };
+    let margin = if high > low {
+        (high - low) * share
+    } else {
+        low.abs().max(1.0) * 0.05
+    };
     (low - margin, high + margin)
 }
 
@@ -119,7 +135,12 @@ mod tests {
 
     #[test]
     fn draws_a_chart_without_points() {
-        let chart = Chart { title: "empty", x: "epoch", y: "loss", curves: Vec::new() };
+        let chart = Chart {
+            title: "empty",
+            x: "epoch",
+            y: "loss",
+            curves: Vec::new(),
+        };
         assert!(render(&chart).unwrap().contains("empty"));
     }
 }

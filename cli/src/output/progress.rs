@@ -13,8 +13,11 @@ pub(crate) struct Progress {
 impl Progress {
     /// Starts a line for `total` steps of something, or an open end.
     pub(crate) fn start(what: &'static str, total: Option<u64>, is_live: bool) -> Self {
-        let target =
-            if is_live { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+        let target = if is_live {
+            ProgressDrawTarget::stderr()
+        } else {
+            ProgressDrawTarget::hidden()
+        };
         let bar = ProgressBar::with_draw_target(total, target);
         let template = match total {
             Some(_) => "{prefix} {pos}/{len} [{bar:24}] {msg} · ETA {eta}",

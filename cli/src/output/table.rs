@@ -7,7 +7,11 @@ pub(crate) fn render(table: &Table) -> String {
     let n_columns = table.columns.len();
     let width = |column: usize| {
         let cells = table.rows.iter().map(|row| &row[column]);
-        cells.chain([&table.columns[column]]).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        cells
+            .chain([&table.columns[column]])
+            .map(|cell| cell.chars().count())
+            .max()
+            .unwrap_or(0)
     };
     let is_number = |column: usize| {
         let mut cells = table.rows.iter().map(|row| row[column].as_str());
@@ -16,10 +20,18 @@ pub(crate) fn render(table: &Table) -> String {
     let widths: Vec<usize> = (0..n_columns).map(width).collect();
     let numbers: Vec<bool> = (0..n_columns).map(is_number).collect();
     let line = |cells: &[String]| {
-        let padded = cells.iter().zip(&widths).zip(&numbers).map(|((cell, width), number)| {
-            let gap = " ".repeat(width - cell.chars().count());
-            if *number { format!("{gap}{cell}") } else { format!("{cell}{gap}") }
-        });
+        let padded = cells
+            .iter()
+            .zip(&widths)
+            .zip(&numbers)
+            .map(|((cell, width), number)| {
+                let gap = " ".repeat(width - cell.chars().count());
+                if *number {
+                    format!("{gap}{cell}")
+                } else {
+                    format!("{cell}{gap}")
+                }
+            });
         format!("| {} |\n", padded.collect::<Vec<_>>().join(" | "))
     };
     let rule: Vec<String> = widths.iter().map(|width| "-".repeat(width + 2)).collect();

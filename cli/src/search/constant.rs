@@ -32,10 +32,15 @@ pub(super) fn warn(space: &Space, spelling: &dyn Spelling, builder: &Builder, go
     }
     for objective in &goal.objectives {
         let values = measured.iter().filter_map(|metrics| {
-            metrics.iter().find(|(name, _)| *name == objective.metric).map(|(_, value)| *value)
+            metrics
+                .iter()
+                .find(|(name, _)| *name == objective.metric)
+                .map(|(_, value)| *value)
         });
         let values: Vec<f64> = values.collect();
-        let Some(first) = values.first() else { continue };
+        let Some(first) = values.first() else {
+            continue;
+        };
         if values.iter().all(|value| value == first) {
             let how_many = match size > POINTS_MAX {
                 true => format!("{} points drawn from the space", measured.len()),

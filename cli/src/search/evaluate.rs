@@ -17,8 +17,8 @@ use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
 
-use crate::study::Goal;
 use crate::output::artifacts::{Record, metrics_of};
+use crate::study::Goal;
 
 /// An analysis pass with its arguments.
 pub(crate) struct Analysis {
@@ -51,8 +51,14 @@ impl Builder {
     ) -> Result<(Graph, Vec<(String, f64)>), String> {
         let mut graph = self.base.clone();
         for (name, args) in pass_args {
-            let pass = self.transforms.get(name).ok_or_else(|| format!("no pass `{name}`"))?;
-            graph = pass.apply(&graph, args).map_err(|error| error.to_string())?.0;
+            let pass = self
+                .transforms
+                .get(name)
+                .ok_or_else(|| format!("no pass `{name}`"))?;
+            graph = pass
+                .apply(&graph, args)
+                .map_err(|error| error.to_string())?
+                .0;
         }
         let metrics = self.measure(&graph)?;
         Ok((graph, metrics))
@@ -61,8 +67,9 @@ impl Builder {
     fn measure(&self, graph: &Graph) -> Result<Vec<(String, f64)>, String> {
         let mut metrics = Vec::new();
         for Analysis { name, pass, args } in &self.analyses {
-            let (_, info) =
-                pass.apply(graph, args).map_err(|error| format!("`{name}`: {error}"))?;
+            let (_, info) = pass
+                .apply(graph, args)
+                .map_err(|error| format!("`{name}`: {error}"))?;
             metrics.extend(info.metrics);
         }
         Ok(metrics)
@@ -128,12 +135,19 @@ impl Evaluator<'_> {
             if let Ok((graph, _)) = built {
                 let seed = trial_seed(self.seed, proposal.number);
                 let weights = self.weights.map(|base| starting_weights(graph, base, seed));
-                candidates.push(Candidate { graph: graph.clone(), seed, weights });
+                candidates.push(Candidate {
+                    graph: graph.clone(),
+                    seed,
+                    weights,
+                });
                 numbers.push(proposal.number);
             }
         }
         let train_start = Instant::now();
-        let observer = Numbered { numbers: &numbers, on_epoch };
+        let observer = Numbered {
+            numbers: &numbers,
+            on_epoch,
+        };
         let mut judged = self.judge(&candidates, &observer)?.into_iter();
         let train_ms = train_start.elapsed().as_secs_f64() * 1e3;
         let n_trained = candidates.len().max(1) as f64;
@@ -141,7 +155,9 @@ impl Evaluator<'_> {
         let mut evaluated = Vec::new();
         for (proposal, built) in proposals.into_iter().zip(built) {
             let mut one = match built {
-                Err(reason) => self.finish(proposal, Vec::new(), Err(Outcome::Infeasible { reason })),
+                Err(reason) => {
+                    self.finish(proposal, Vec::new(), Err(Outcome::Infeasible { reason }))
+                }
                 Ok((graph, hardware)) => {
                     let result = judged.next().expect("one result a candidate");
                     let mut one = self.with_result(proposal, graph, hardware, result);
@@ -163,7 +179,9 @@ impl Evaluator<'_> {
 
     fn build(&self, proposal: &Proposal) -> Result<(Graph, Vec<(String, f64)>), String> {
         let (graph, metrics) = self.builder.build(&proposal.pass_args)?;
-        self.engine.supports(&graph).map_err(|error| error.to_string())?;
+        self.engine
+            .supports(&graph)
+            .map_err(|error| error.to_string())?;
         Ok((graph, metrics))
     }
 
@@ -176,7 +194,10 @@ impl Evaluator<'_> {
             return Ok(Vec::new());
         }
         if !self.train {
-            return candidates.iter().map(|candidate| self.judge_untrained(candidate)).collect();
+            return candidates
+                .iter()
+                .map(|candidate| self.judge_untrained(candidate))
+                .collect();
         }
         let job = TrainJob {
             candidates,
@@ -193,8 +214,14 @@ impl Evaluator<'_> {
         let weights = candidate.weights.clone();
         let weights = weights.unwrap_or_else(|| Weights::init(&candidate.graph, candidate.seed));
         let rows = self.dataset.validation.rows();
-        let evaluation = self.engine.evaluate(&candidate.graph, &weights, rows, self.placement)?;
-        Ok(Judged { result: Ok((evaluation, weights)), epochs: Vec::new(), stopped: false })
+        let evaluation = self
+            .engine
+            .evaluate(&candidate.graph, &weights, rows, self.placement)?;
+        Ok(Judged {
+            result: Ok((evaluation, weights)),
+            epochs: Vec::new(),
+            stopped: false,
+        })
     }
 
     fn with_result(
@@ -218,8 +245,10 @@ impl Evaluator<'_> {
             Err(reason) => self.finish(proposal, hardware, Err(Outcome::Failed { reason })),
         };
         one.stopped = judged.stopped;
-        one.record.trial.intermediate =
-            epochs.iter().map(|epoch| (epoch.epoch as u64, epoch.validation.accuracy)).collect();
+        one.record.trial.intermediate = epochs
+            .iter()
+            .map(|epoch| (epoch.epoch as u64, epoch.validation.accuracy))
+            .collect();
         one
     }
 
@@ -234,12 +263,26 @@ impl Evaluator<'_> {
         let (outcome, scaled) = match result {
             Err(outcome) => (outcome, BTreeMap::new()),
             Ok(_) => match values(self.goal, &metrics) {
-                Ok(values) => (Outcome::Complete { values }, self.goal.scaled_metrics(&metrics)),
+                Ok(values) => (
+                    Outcome::Complete { values },
+                    self.goal.scaled_metrics(&metrics),
+                ),
                 Err(reason) => (Outcome::Failed { reason }, BTreeMap::new()),
             },
         };
-        let Proposal { number, params, sampled_config, .. } = proposal;
-        let trial = Trial { number, params, outcome, metrics, intermediate: Vec::new() };
+        let Proposal {
+            number,
+            params,
+            sampled_config,
+            ..
+        } = proposal;
+        let trial = Trial {
+            number,
+            params,
+            outcome,
+            metrics,
+            intermediate: Vec::new(),
+        };
         let record = Record {
             trial,
             sampled_config,
@@ -253,14 +296,19 @@ impl Evaluator<'_> {
             same_as: None,
             test: None,
         };
-        Evaluated { record, network: None, stopped: false }
+        Evaluated {
+            record,
+            network: None,
+            stopped: false,
+        }
     }
 }
 
 /// Returns the objectives of a trial, or why it has none.
 fn values(goal: &Goal, metrics: &BTreeMap<String, f64>) -> Result<Vec<f64>, String> {
-    let values =
-        goal.values(metrics).map_err(|metric| format!("metric `{metric}` was not measured"))?;
+    let values = goal
+        .values(metrics)
+        .map_err(|metric| format!("metric `{metric}` was not measured"))?;
     match values.iter().any(|value| value.is_nan()) {
         true => Err("an objective is NaN".to_owned()),
         false => Ok(values),
@@ -280,14 +328,25 @@ impl From<TrainOutcome> for Judged {
             TrainOutcome::Trained(trained) => (trained, false),
             TrainOutcome::Stopped(trained) => (trained, true),
             TrainOutcome::Failed { reason } => {
-                return Self { result: Err(reason), epochs: Vec::new(), stopped: false };
+                return Self {
+                    result: Err(reason),
+                    epochs: Vec::new(),
+                    stopped: false,
+                };
             }
         };
-        let kept = trained.epochs.iter().find(|epoch| epoch.epoch == trained.kept_epoch);
+        let kept = trained
+            .epochs
+            .iter()
+            .find(|epoch| epoch.epoch == trained.kept_epoch);
         let result = kept
             .map(|epoch| (epoch.validation, trained.weights))
             .ok_or_else(|| "the engine kept no epoch".to_owned());
-        Self { result, epochs: trained.epochs, stopped }
+        Self {
+            result,
+            epochs: trained.epochs,
+            stopped,
+        }
     }
 }
 
@@ -318,6 +377,8 @@ impl Observer for Numbered<'_> {
 }
 
 fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -15,7 +15,7 @@ use firebrick_core::Json;
 use firebrick_core::engine::{Epoch, Verdict};
 use firebrick_core::pass::Pass;
 use firebrick_core::registry::{Kind, Registry};
-use firebrick_core::strategy::Study as StrategyStudy;
+use firebrick_core::strategy::{Strategy, StrategyError, Study as StrategyStudy};
 use firebrick_core::value::Params;
 
 use crate::args::{Format, SearchArgs};
@@ -46,7 +46,10 @@ pub(crate) fn run(
     let Some(search) = loaded.study.search.clone() else {
         let hint = "add `[search.search_space]` to the study file, or leave out `--config` for the \
                     default study";
-        return Err(failure("nothing to search: the study has no `[search]`", hint));
+        return Err(failure(
+            "nothing to search: the study has no `[search]`",
+            hint,
+        ));
     };
     let subject = Subject::Strategy;
     prepare::known(&loaded, registry, Kind::Strategy, &search.strategy, subject)?;
@@ -56,31 +59,46 @@ pub(crate) fn run(
     let space = loaded
         .search_space(&base.graph, base.base_width, &transforms)
         .map_err(prepare::blamed)?;
-    let builder = Builder { base: base.graph, transforms, analyses };
-    let (_, base_metrics) =
-        builder.build(&[]).map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
+    let builder = Builder {
+        base: base.graph,
+        transforms,
+        analyses,
+    };
+    let (_, base_metrics) = builder
+        .build(&[])
+        .map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
     let measured = base_metrics.iter().map(|(name, _)| name.as_str());
     loaded.check_metrics(measured).map_err(prepare::blamed)?;
     let chosen = prepare::engine(&loaded, registry, &builder.base, search.n_jobs)?;
     let accelerator = chosen.placement.device.clone();
-    let spelling = Spelled { space: &space, accelerator: &accelerator };
+    let spelling = Spelled {
+        space: &space,
+        accelerator: &accelerator,
+    };
     let strategy_study = StrategyStudy {
         space: space.space.clone(),
         directions: search.goal.directions(),
         seed: loaded.study.seed,
         n_trials: Some(search.n_trials),
     };
-    let mut strategy =
-        setup::strategy(registry, &search.strategy, &strategy_study, &search.settings)?;
+    let mut strategy = strategy(&loaded, registry, &search, &strategy_study)?;
     constant::warn(&space.space, &spelling, &builder, &search.goal);
     let out = prepare::out_folder(&args.run, &loaded.study);
     if let Some(kept) = files::fresh_folder(&out)? {
         eprintln!("note: earlier results are kept in `{}`", kept.display());
     }
     let provenance = prepare::provenance(&loaded.study, &base.dataset, plugins.versions());
-    let results = Results { out: &out, provenance: &provenance };
+    let results = Results {
+        out: &out,
+        provenance: &provenance,
+    };
     results.start(&loaded.study.to_toml())?;
-    prepare::describe(&base.dataset, &builder.base, &loaded.study.model.name, &chosen);
+    prepare::describe(
+        &base.dataset,
+        &builder.base,
+        &loaded.study.model.name,
+        &chosen,
+    );
     announce(&search, &space);
     if args.no_train {
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
@@ -100,10 +118,17 @@ pub(crate) fn run(
     };
     let total = total_trials(&search, &space);
     let progress = Progress::start("trial", Some(total), environment.is_live);
-    let live = Live { progress: &progress, n_epochs: search.recipe.max_epochs, best: Mutex::default() };
+    let live = Live {
+        progress: &progress,
+        n_epochs: search.recipe.max_epochs,
+        best: Mutex::default(),
+    };
     let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
     let mut progressed = Progressed::default();
-    let budget = Budget { n_trials: search.n_trials, population: search.population as u64 };
+    let budget = Budget {
+        n_trials: search.n_trials,
+        population: search.population as u64,
+    };
     let end = study_loop::run(
         &space.space,
         &spelling,
@@ -154,12 +179,40 @@ fn transforms(loaded: &Loaded, registry: &Registry) -> Result<BTreeMap<String, B
     Ok(passes)
 }
 
+fn strategy(
+    loaded: &Loaded,
+    registry: &Registry,
+    search: &Search,
+    study: &StrategyStudy,
+) -> Result<Box<dyn Strategy>> {
+    let name = &search.strategy;
+    let made = setup::strategy(registry, name, study, &search.settings)?;
+    made.map_err(|error| {
+        let subject = match error {
+            StrategyError::Settings(_) => Subject::Key("search.strategy.settings"),
+            _ => Subject::Strategy,
+        };
+        let what = format!("strategy `{name}`: {error}");
+        prepare::blamed(loaded.blame(subject, what, None))
+    })
+}
+
 fn analyses(loaded: &Loaded, search: &Search, registry: &Registry) -> Result<Vec<Analysis>> {
     let analysis = |step: &crate::study::PassStep| {
         let name = step.name.clone();
-        prepare::known(loaded, registry, Kind::Pass, &name, Subject::Analysis(&name))?;
+        prepare::known(
+            loaded,
+            registry,
+            Kind::Pass,
+            &name,
+            Subject::Analysis(&name),
+        )?;
         let pass = setup::pass(registry, &name)?;
-        Ok(Analysis { name, pass, args: step.args.clone() })
+        Ok(Analysis {
+            name,
+            pass,
+            args: step.args.clone(),
+        })
     };
     search.analyses.iter().map(analysis).collect()
 }
@@ -207,7 +260,10 @@ fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128
         End::Spent => {
             let left = size.map(|size| size.saturating_sub(n_trials as u128));
             if let Some(left) = left.filter(|left| *left > 0) {
-                eprintln!("{} trials done, {left} candidates were left", search.n_trials);
+                eprintln!(
+                    "{} trials done, {left} candidates were left",
+                    search.n_trials
+                );
             }
         }
     }
@@ -232,10 +288,16 @@ struct Live<'a> {
 
 impl Live<'_> {
     fn epoch(&self, number: u64, epoch: &Epoch) -> Verdict {
-        let best = self.best.lock().map(|best| best.clone()).unwrap_or_default();
+        let best = self
+            .best
+            .lock()
+            .map(|best| best.clone())
+            .unwrap_or_default();
         let (at, of) = (epoch.epoch, self.n_epochs);
         let accuracy = number_of(epoch.validation.accuracy);
-        self.progress.say(format!("{best} · trial {number}: epoch {at}/{of}, accuracy {accuracy}"));
+        self.progress.say(format!(
+            "{best} · trial {number}: epoch {at}/{of}, accuracy {accuracy}"
+        ));
         Verdict::Continue
     }
 
@@ -247,7 +309,11 @@ impl Live<'_> {
         if let Some(best) = progressed.front().first() {
             let scaled = best.scaled.first();
             let value = scaled.map(|(name, value)| format!("{name} {}", number_of(*value)));
-            let text = format!("best {} (trial {})", value.unwrap_or_default(), best.trial.number);
+            let text = format!(
+                "best {} (trial {})",
+                value.unwrap_or_default(),
+                best.trial.number
+            );
             if let Ok(mut best) = self.best.lock() {
                 best.clone_from(&text);
             }

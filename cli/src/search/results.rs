@@ -34,8 +34,14 @@ impl Results<'_> {
     pub(super) fn write(&self, progressed: &Progressed) -> Result<()> {
         let front = progressed.front();
         self.write_checkpoints(progressed)?;
-        files::write(&self.out.join("log.json"), artifacts::log(&progressed.records))?;
-        files::write(&self.out.join("best.json"), artifacts::best(&front, self.provenance))
+        files::write(
+            &self.out.join("log.json"),
+            artifacts::log(&progressed.records),
+        )?;
+        files::write(
+            &self.out.join("best.json"),
+            artifacts::best(&front, self.provenance),
+        )
     }
 
     fn write_checkpoints(&self, progressed: &Progressed) -> Result<()> {
@@ -78,7 +84,10 @@ impl Results<'_> {
             let placement = evaluator.placement;
             let judged = evaluator.engine.evaluate(graph, weights, rows, placement);
             record.test = Some(judged.with_context(|| {
-                format!("can't judge trial {} on the test split", record.trial.number)
+                format!(
+                    "can't judge trial {} on the test split",
+                    record.trial.number
+                )
             })?);
         }
         Ok(())
@@ -90,7 +99,10 @@ impl Results<'_> {
         match format {
             Format::Json => print!("{}", artifacts::best(&front, self.provenance)),
             Format::Text if front.is_empty() => {
-                eprintln!("no trial is usable; `{}` says why", self.out.join("log.json").display());
+                eprintln!(
+                    "no trial is usable; `{}` says why",
+                    self.out.join("log.json").display()
+                );
             }
             Format::Text => {
                 println!("Best trial(s):");
@@ -120,7 +132,15 @@ pub(super) fn line(record: &Record) -> String {
                 Some(other) => format!("as trial {other}"),
                 None => format!("{:.2} s", record.total_ms / 1e3),
             };
-            format!("trial {number}: {} · {took} · {}", objectives.join(", "), record.trial.params)
+            let params = record.trial.params.iter();
+            let params: Vec<String> = params
+                .map(|(name, value)| format!("{}={value}", short(name)))
+                .collect();
+            format!(
+                "trial {number}: {} · {took} · {}",
+                objectives.join(", "),
+                params.join(", ")
+            )
         }
         Outcome::Pruned { step } => format!("trial {number}: stopped after epoch {step}"),
         Outcome::Infeasible { reason } => format!("trial {number}: infeasible: {reason}"),
@@ -128,26 +148,50 @@ pub(super) fn line(record: &Record) -> String {
     }
 }
 
+/// Hardware metrics that the table shows beside the objectives; the files have all of them.
+const ANALYSES: [&str; 4] = ["params", "macs", "average_bitwidth", "size_bits"];
+
 fn front_table(front: &[&Record], space: &SearchSpace) -> Table {
-    let parameters: Vec<&str> =
-        space.space.parameters().iter().map(|parameter| parameter.name.as_str()).collect();
-    let Some(first) = front.first() else { return Table::default() };
+    let parameters: Vec<&str> = space
+        .space
+        .parameters()
+        .iter()
+        .map(|parameter| parameter.name.as_str())
+        .collect();
+    let Some(first) = front.first() else {
+        return Table::default();
+    };
     let mut columns = vec!["number".to_owned()];
     columns.extend(parameters.iter().map(|name| short(name)));
-    columns.extend(first.software.iter().chain(&first.hardware).map(|(name, _)| name.clone()));
+    let shown = |name: &String| {
+        let is_objective = first.scaled.iter().any(|(objective, _)| objective == name);
+        is_objective || ANALYSES.contains(&name.as_str())
+    };
+    let metrics = |record: &Record| -> Vec<(String, f64)> {
+        let hardware = record.hardware.iter().filter(|(name, _)| shown(name));
+        record.software.iter().chain(hardware).cloned().collect()
+    };
+    columns.extend(metrics(first).into_iter().map(|(name, _)| name));
     let has_test = first.test.is_some();
     columns.extend(has_test.then(|| "test_accuracy".to_owned()));
     let rows = front.iter().map(|record| {
         let mut row = vec![record.trial.number.to_string()];
         row.extend(parameters.iter().map(|name| {
-            record.trial.params.get(name).map(ToString::to_string).unwrap_or_default()
+            record
+                .trial
+                .params
+                .get(name)
+                .map(ToString::to_string)
+                .unwrap_or_default()
         }));
-        let measured = record.software.iter().chain(&record.hardware);
-        row.extend(measured.map(|(_, value)| number(*value)));
+        row.extend(metrics(record).into_iter().map(|(_, value)| number(value)));
         row.extend(record.test.as_ref().map(|test| number(test.accuracy)));
         row
     });
-    Table { rows: rows.collect(), columns }
+    Table {
+        rows: rows.collect(),
+        columns,
+    }
 }
 
 /// Returns `node/field` of `node/pass/field`: a pass is told by its field.

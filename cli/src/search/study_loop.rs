@@ -70,8 +70,11 @@ impl Progressed {
 
     fn keep(&mut self, evaluated: Evaluated, directions: &[Direction]) {
         let number = evaluated.record.trial.number;
-        self.seen.entry(evaluated.record.trial.params.clone()).or_insert(number);
-        self.networks.extend(evaluated.network.map(|network| (number, network)));
+        self.seen
+            .entry(evaluated.record.trial.params.clone())
+            .or_insert(number);
+        self.networks
+            .extend(evaluated.network.map(|network| (number, network)));
         self.records.push(evaluated.record);
         self.update_front(directions);
         let front = &self.front;
@@ -80,29 +83,44 @@ impl Progressed {
 
     /// Puts the last record where it belongs: what was dominated before stays dominated.
     fn update_front(&mut self, directions: &[Direction]) {
-        let Some(last) = self.records.last() else { return };
+        let Some(last) = self.records.last() else {
+            return;
+        };
         let costs = |record: &Record| -> Option<Vec<f64>> {
             let values = record.trial.values()?.iter().zip(directions);
-            Some(values.map(|(value, direction)| direction.as_cost(*value)).collect())
+            Some(
+                values
+                    .map(|(value, direction)| direction.as_cost(*value))
+                    .collect(),
+            )
         };
         let candidates = self.records.iter().filter(|record| {
             let number = record.trial.number;
             number == last.trial.number || self.front.contains(&number)
         });
-        let (numbers, points): (Vec<u64>, Vec<Vec<f64>>) =
-            candidates.filter_map(|record| Some((record.trial.number, costs(record)?))).unzip();
+        let (numbers, points): (Vec<u64>, Vec<Vec<f64>>) = candidates
+            .filter_map(|record| Some((record.trial.number, costs(record)?)))
+            .unzip();
         let minimize = vec![Direction::Minimize; directions.len()];
         let mut front = pareto_front(&points, &minimize);
         front.sort_by(|a, b| {
-            let orders = points[*a].iter().zip(&points[*b]).map(|(a, b)| a.total_cmp(b));
-            orders.fold(Ordering::Equal, Ordering::then).then(numbers[*a].cmp(&numbers[*b]))
+            let orders = points[*a]
+                .iter()
+                .zip(&points[*b])
+                .map(|(a, b)| a.total_cmp(b));
+            orders
+                .fold(Ordering::Equal, Ordering::then)
+                .then(numbers[*a].cmp(&numbers[*b]))
         });
         self.front = front.into_iter().map(|idx| numbers[idx]).collect();
     }
 
     /// Returns a finished trial for params that were evaluated before.
     fn repeat(&self, proposal: &Proposal, of: u64) -> Option<Record> {
-        let earlier = self.records.iter().find(|record| record.trial.number == of)?;
+        let earlier = self
+            .records
+            .iter()
+            .find(|record| record.trial.number == of)?;
         let mut record = earlier.clone();
         record.trial.number = proposal.number;
         record.same_as = Some(of);
@@ -157,8 +175,10 @@ pub(crate) fn run(
             None => return Ok(End::Stopped),
         };
         let first_new = progressed.records.len() - told;
-        let trials: Vec<_> =
-            progressed.records[first_new..].iter().map(|record| record.trial.clone()).collect();
+        let trials: Vec<_> = progressed.records[first_new..]
+            .iter()
+            .map(|record| record.trial.clone())
+            .collect();
         strategy.tell(&trials).context("the strategy can't go on")?;
         (hooks.on_batch)(progressed, told)?;
         if exhausted {
@@ -175,7 +195,9 @@ fn proposals(
 ) -> Result<Vec<Proposal>> {
     if asked.len() > numbers.len() {
         let (found, expected) = (asked.len(), numbers.len());
-        return Err(anyhow!("the strategy answered {found} params to {expected} trial numbers"));
+        return Err(anyhow!(
+            "the strategy answered {found} params to {expected} trial numbers"
+        ));
     }
     let proposal = |(number, params): (&u64, Params)| {
         let params = space.canonical(&params).with_context(|| {
@@ -183,7 +205,12 @@ fn proposals(
         })?;
         let pass_args = spelling.pass_args(&params);
         let sampled_config = spelling.sampled_config(&params);
-        Ok(Proposal { number: *number, params, pass_args, sampled_config })
+        Ok(Proposal {
+            number: *number,
+            params,
+            pass_args,
+            sampled_config,
+        })
     };
     numbers.iter().zip(asked).map(proposal).collect()
 }
@@ -200,7 +227,9 @@ fn evaluate_batch(
     let mut fresh: Vec<Proposal> = Vec::new();
     let mut repeated: Vec<(Proposal, u64)> = Vec::new();
     for proposal in proposals {
-        let in_batch = fresh.iter().find(|earlier| earlier.params == proposal.params);
+        let in_batch = fresh
+            .iter()
+            .find(|earlier| earlier.params == proposal.params);
         let earlier = progressed.seen.get(&proposal.params).copied();
         match earlier.or(in_batch.map(|earlier| earlier.number)) {
             Some(earlier) => repeated.push((proposal, earlier)),
@@ -210,9 +239,15 @@ fn evaluate_batch(
     let n_proposals = fresh.len() + repeated.len();
     let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
         let verdict = (hooks.on_epoch)(idx, number, epoch);
-        if (hooks.should_stop)() { Verdict::Stop } else { verdict }
+        if (hooks.should_stop)() {
+            Verdict::Stop
+        } else {
+            verdict
+        }
     };
-    let evaluated = evaluator.evaluate(fresh, &on_epoch).context("the engine can't go on")?;
+    let evaluated = evaluator
+        .evaluate(fresh, &on_epoch)
+        .context("the engine can't go on")?;
     // A candidate that was stopped in its last epoch is as good as any other; one that was stopped
     // before was not judged, and its batch is not complete.
     if evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)() {
@@ -223,7 +258,9 @@ fn evaluate_batch(
         progressed.keep(one, &directions);
     }
     for (proposal, of) in repeated {
-        let record = progressed.repeat(&proposal, of).context("a repeated trial is known")?;
+        let record = progressed
+            .repeat(&proposal, of)
+            .context("a repeated trial is known")?;
         progressed.records.push(record);
     }
     progressed.records.sort_by_key(|record| record.trial.number);

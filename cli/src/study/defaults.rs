@@ -1,13 +1,13 @@
 //! What a study does where neither file nor command line says anything: every decision, in one
 //! place.
 //!
-//! The study that runs without any file is `default.toml` beside this file.
+//! The study that runs without any file is `studies/jsc_width.toml`.
 
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
 /// The study that runs without a file: the seed's search, with objectives that can differ.
-pub(super) const STUDY: &str = include_str!("default.toml");
+pub(super) const STUDY: &str = include_str!("../../../studies/jsc_width.toml");
 /// What the study that runs without a file is called in messages.
 pub(super) const STUDY_NAME: &str = "the built-in study";
 

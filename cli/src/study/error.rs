@@ -124,7 +124,11 @@ fn write_place(
     origin: Option<&Origin>,
 ) -> fmt::Result {
     match (file, origin) {
-        (_, Some(Origin::Flag(flag))) => write!(formatter, " in `{flag}`"),
+        (_, Some(Origin::Flag(flag))) if flag.starts_with('-') => {
+            write!(formatter, " in `{flag}`")
+        }
+        // What is given by position is plain from the message.
+        (_, Some(Origin::Flag(_))) => Ok(()),
         (Some(file), Some(Origin::Line(line))) => write!(formatter, " in `{file}`, line {line}"),
         (None, Some(Origin::Line(line))) => write!(formatter, " in line {line}"),
         (Some(file), None) => write!(formatter, " in `{file}`"),

@@ -394,7 +394,7 @@ fn the_built_in_study_says_that_it_is_about_another_network() {
         .unwrap();
     let error = loaded.search_space(&graph, 1, &passes(&[])).unwrap_err();
     insta::assert_snapshot!(shown(&error), @"
-    no node matches `seq_blocks_2` in `the built-in study`, line 19
+    no node matches `seq_blocks_2` in `the built-in study`, line 16
       hint: the built-in study is about `jsc-three-linear`; give yours with `--config FILE`
     ");
 }

@@ -1,0 +1,60 @@
+//! Every verb says what it does, with an example.
+
+use super::support::Place;
+
+#[test]
+fn every_verb_has_an_example() {
+    let verbs = [
+        "search",
+        "train",
+        "test",
+        "transform",
+        "list",
+        "plugin",
+        "data",
+        "completions",
+    ];
+    for verb in verbs {
+        let run = Place::new().run(&[verb, "--help"]);
+        assert_eq!(run.code, Some(0));
+        assert!(
+            run.stdout.contains("Example"),
+            "`{verb} --help` has no example"
+        );
+        assert!(
+            run.stdout.contains(&format!("firebrick {verb}")),
+            "{}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn lists_everything_as_json() {
+    let run = Place::new().run(&["list", "--format", "json"]);
+    let listed: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    let kinds: Vec<&String> = listed.as_object().unwrap().keys().collect();
+    assert_eq!(
+        kinds,
+        ["models", "passes", "strategies", "engines", "datasets"]
+    );
+    let names = |kind: &str| -> Vec<&str> {
+        listed[kind]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item["name"].as_str().unwrap())
+            .collect()
+    };
+    assert_eq!(names("strategies"), ["brute", "random", "tpe"]);
+    assert_eq!(names("engines"), ["burn"]);
+    assert!(names("models").contains(&"jsc-three-linear"));
+}
+
+#[test]
+fn completions_name_the_verbs() {
+    for shell in ["bash", "zsh", "fish"] {
+        let run = Place::new().run(&["completions", shell]);
+        assert!(run.stdout.contains("transform"), "{shell}: {}", run.stderr);
+    }
+}
