@@ -108,7 +108,7 @@ impl Item {
         let payload = wire::encode(args);
         let answer = self
             .remote
-            .invoke(method, &payload, arrays, None::<&fn(&[u8]) -> u32>)
+            .invoke(method, &payload, arrays, None)
             .map_err(|fault| self.error(fault, other))?;
         self.read(&answer.payload).map_err(other)
     }

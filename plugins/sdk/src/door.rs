@@ -37,6 +37,9 @@ pub enum Numbers<'a> {
     Indices(&'a [u32]),
 }
 
+/// What hears of progress: it gets the bytes of a message and returns [`GO_ON`] or [`STOP`].
+pub type Hear<'a> = dyn Fn(&[u8]) -> u32 + Sync + 'a;
+
 /// What a method answers.
 #[derive(Debug)]
 pub struct Answer {
@@ -144,18 +147,18 @@ impl Remote {
     ///
     /// # Errors
     /// [`Fault`] if the item answers with an error or panics.
-    pub fn invoke<F: Fn(&[u8]) -> u32 + Sync>(
+    pub fn invoke(
         &self,
         method: &str,
         payload: &[u8],
         arrays: &[Numbers<'_>],
-        listener: Option<&F>,
+        listener: Option<&Hear<'_>>,
     ) -> Result<Answer, Fault> {
         let arrays: Vec<Array<'_>> = arrays.iter().map(borrow).collect();
         let call = Call {
             payload: RSlice::from_slice(payload),
             arrays: RSlice::from_slice(&arrays),
-            listener: match listener {
+            listener: match &listener {
                 Some(function) => ROption::RSome(Listener::new(function)),
                 None => ROption::RNone,
             },

@@ -92,7 +92,7 @@ impl Engine for RemoteEngine {
         let answer = self
             .0
             .remote
-            .invoke(wire::PREDICT, &payload, &arrays, None::<&fn(&[u8]) -> u32>)
+            .invoke(wire::PREDICT, &payload, &arrays, None)
             .map_err(|fault| self.0.error(fault, EngineError::Other))?;
         let logits = answer.floats.into_iter().next();
         logits.ok_or_else(|| EngineError::Other(format!("{}: it returned no logits", self.0.label)))
@@ -110,7 +110,7 @@ impl Engine for RemoteEngine {
         let answer = self
             .0
             .remote
-            .invoke(wire::EVALUATE, &payload, &arrays, None::<&fn(&[u8]) -> u32>)
+            .invoke(wire::EVALUATE, &payload, &arrays, None)
             .map_err(|fault| self.0.error(fault, EngineError::Other))?;
         self.0.read(&answer.payload).map_err(EngineError::Other)
     }
