@@ -25,8 +25,9 @@ use crate::{rows, train};
 /// are refused: it trains in float32.
 ///
 /// Candidates train side by side, one a thread; the result is the same, bit for bit, however many
-/// threads there are. A batch normalisation that is frozen uses its running statistics and leaves
-/// them as they are. A last batch of a single row joins the batch before it.
+/// threads there are; operations of large networks use all cores besides. A batch normalisation
+/// that is frozen uses its running statistics and leaves them as they are. A last batch of a
+/// single row joins the batch before it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {}
