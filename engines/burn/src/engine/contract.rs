@@ -1,0 +1,120 @@
+//! The contract suite notices engines that break it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use firebrick_core::engine::{Epoch, Silent, Verdict};
+use firebrick_core::testing::check_engine;
+
+use super::*;
+
+/// The engine `burn`, but for one promise that it breaks.
+struct Broken(Promise);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Promise {
+    Seed,
+    Verdict,
+    Neighbours,
+    Predictions,
+    Rows,
+    NotANumber,
+}
+
+impl Engine for Broken {
+    fn devices(&self) -> Vec<Device> {
+        BurnEngine::cpu().devices()
+    }
+
+    fn supports(&self, graph: &Graph) -> Result<(), EngineError> {
+        BurnEngine::cpu().supports(graph)
+    }
+
+    fn train(
+        &self,
+        job: &TrainJob<'_>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<TrainOutcome>, EngineError> {
+        struct Deaf<'a>(&'a dyn Observer);
+        impl Observer for Deaf<'_> {
+            fn epoch(&self, candidate: usize, epoch: &Epoch) -> Verdict {
+                self.0.epoch(candidate, epoch);
+                Verdict::Continue
+            }
+        }
+        let engine = BurnEngine::cpu();
+        let mut candidates = job.candidates.to_vec();
+        for (position, candidate) in candidates.iter_mut().enumerate() {
+            match self.0 {
+                Promise::Seed => candidate.seed = 1,
+                Promise::Neighbours => candidate.seed += position as u64,
+                _ => {}
+            }
+        }
+        let job = TrainJob {
+            candidates: &candidates,
+            ..*job
+        };
+        let outcomes = match self.0 {
+            Promise::Verdict => engine.train(&job, &Deaf(observer)),
+            _ => engine.train(&job, observer),
+        };
+        match (self.0, outcomes) {
+            (Promise::Rows, Err(EngineError::Rows(_))) => Ok(vec![TrainOutcome::Failed {
+                reason: "rows".to_owned(),
+            }]),
+            (Promise::NotANumber, Ok(mut outcomes)) => {
+                let calm = Candidate {
+                    weights: None,
+                    ..candidates[0].clone()
+                };
+                let recipe = firebrick_core::recipe::Recipe {
+                    learning_rate: 1e-3,
+                    ..job.recipe.clone()
+                };
+                for outcome in &mut outcomes {
+                    if matches!(outcome, TrainOutcome::Failed { .. }) {
+                        let job = TrainJob {
+                            candidates: std::slice::from_ref(&calm),
+                            recipe: &recipe,
+                            ..job
+                        };
+                        *outcome = engine.train(&job, &Silent)?.remove(0);
+                    }
+                }
+                Ok(outcomes)
+            }
+            (_, outcomes) => outcomes,
+        }
+    }
+
+    fn predict(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        features: &[f32],
+        placement: &Placement,
+    ) -> Result<Vec<f32>, EngineError> {
+        let mut logits = BurnEngine::cpu().predict(graph, weights, features, placement)?;
+        if self.0 == Promise::Predictions {
+            logits[0] += 0.1;
+        }
+        Ok(logits)
+    }
+}
+
+#[test]
+fn each_broken_promise_is_noticed() {
+    for (promise, complaint) in [
+        (Promise::Seed, "another seed, other weights"),
+        (Promise::Verdict, "heard epoch by epoch"),
+        (Promise::Neighbours, "others change nothing"),
+        (Promise::Predictions, "predictions of the kept weights"),
+        (Promise::Rows, "are refused"),
+        (Promise::NotANumber, "a loss that is no number fails"),
+    ] {
+        let check = || check_engine(&Broken(promise));
+        let panic = catch_unwind(AssertUnwindSafe(check)).expect_err(complaint);
+        let message = message(&*panic);
+        assert!(message.contains(complaint), "{complaint}: {message}");
+    }
+}
