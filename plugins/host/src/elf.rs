@@ -128,3 +128,61 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     number.copy_from_slice(&bytes[at..at + 8]);
     u64::from_ne_bytes(number)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    /// A library for this machine as far as its headers go: one segment, no sections.
+    fn library() -> Vec<u8> {
+        let mut bytes = vec![0; HEADER_BYTES + SEGMENT_BYTES as usize];
+        bytes[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
+        bytes[5] = if cfg!(target_endian = "little") { 1 } else { 2 };
+        let mut put = |at: usize, number: u16| {
+            bytes[at..at + 2].copy_from_slice(&number.to_ne_bytes());
+        };
+        put(16, SHARED_OBJECT);
+        put(18, MACHINE.map_or(0, |(machine, _)| machine));
+        put(54, SEGMENT_BYTES as u16);
+        put(56, 1);
+        bytes[32..40].copy_from_slice(&(HEADER_BYTES as u64).to_ne_bytes());
+        let length = bytes.len() as u64;
+        bytes[HEADER_BYTES + 32..HEADER_BYTES + 40].copy_from_slice(&length.to_ne_bytes());
+        bytes
+    }
+
+    fn found(bytes: &[u8]) -> Option<Wrong> {
+        check(&mut Cursor::new(bytes), bytes.len() as u64).unwrap()
+    }
+
+    #[test]
+    fn accepts_headers_that_stay_within_the_file() {
+        assert_eq!(found(&library()), None);
+    }
+
+    #[test]
+    fn finds_the_segment_that_ends_past_the_file() {
+        let mut bytes = library();
+        bytes[HEADER_BYTES + 8] = 1;
+        let text = "truncated: segment 1 of 1 ends past the end of the 120-byte file";
+        assert_eq!(found(&bytes), Some(Wrong::Truncated(text.to_owned())));
+    }
+
+    #[test]
+    fn answers_whatever_the_bytes_are() {
+        for at in 0..library().len() {
+            for byte in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut bytes = library();
+                bytes[at] = byte;
+                // Sizes and offsets near the end of their range must not overflow either.
+                let wide = at.min(bytes.len() - 8);
+                found(&bytes);
+                bytes[wide..wide + 8].fill(byte);
+                found(&bytes);
+            }
+            assert!(found(&library()[..at]).is_some());
+        }
+    }
+}

@@ -7,7 +7,7 @@ use firebrick_core::registry::{Entry, Manifest, Registry};
 use firebrick_sdk::door::Door;
 use serde::Serialize;
 
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, as_text};
 use crate::{library, preflight, remote};
 
 /// What was loaded, and what was not.
@@ -31,6 +31,7 @@ pub struct PluginInfo {
     /// The version.
     pub version: String,
     /// Where it was loaded from.
+    #[serde(serialize_with = "as_text")]
     pub file: PathBuf,
     /// The version of the interface that it speaks.
     pub interface: String,

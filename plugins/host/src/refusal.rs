@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// Why a file is not loaded, in one line, with what to do about it.
@@ -10,6 +10,7 @@ use thiserror::Error;
 #[error("`{}` is not loaded: {found}, expected {expected}", .file.display())]
 pub struct Refusal {
     /// The file or folder.
+    #[serde(serialize_with = "as_text")]
     pub file: PathBuf,
     /// What was found.
     pub found: String,
@@ -33,4 +34,9 @@ impl Refusal {
             hint: hint.into(),
         }
     }
+}
+
+/// Writes a path as text, whatever bytes it has.
+pub(crate) fn as_text<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
