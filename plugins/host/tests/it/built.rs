@@ -28,6 +28,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         cargo(&fixtures, &["build"]);
         let abort = ["rustc", "--package", "aborting", "--", "-C", "panic=abort"];
         cargo(&fixtures, &abort);
+        cargo(&fixtures.join("failing_start"), &["build"]);
         cargo(&fixtures.join("other_layout"), &["build"]);
     });
     library(name)

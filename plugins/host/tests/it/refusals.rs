@@ -203,6 +203,16 @@ fn refuses_a_plugin_whose_panics_abort() {
 }
 
 #[test]
+fn refuses_a_plugin_that_panics_when_it_is_started() {
+    let folder = Folder::new();
+    let file = folder.copy(&fixture("failing_start"), "libfailing_start.so");
+    insta::assert_snapshot!(refusal(&file), @r"
+    `[dir]/libfailing_start.so` is not loaded: plugin `failing-start` 0.1.0: panicked at src/lib.rs:1:1: boom in init, expected a plugin that starts
+    hint: report it to the author of the plugin
+    ");
+}
+
+#[test]
 fn refuses_a_plugin_that_panics_when_asked_for_its_items() {
     let folder = Folder::new();
     let file = folder.copy(&fixture("undescribable"), "libundescribable.so");
