@@ -21,7 +21,7 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
         let mut file = tempfile::Builder::new()
             .prefix(".firebrick-")
             .tempfile_in(folder)?;
-        file.write_all(content.as_ref())?;
+        file.as_file_mut().write_all(content.as_ref())?;
         let file = readable_by_all(file)?;
         file.persist(path).map_err(|error| error.error)?;
         Ok(())
@@ -101,7 +101,9 @@ fn explained(error: std::io::Error) -> anyhow::Error {
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
             hinted(error, "choose another folder with `--out DIR`")
         }
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => hinted(
+        std::io::ErrorKind::StorageFull
+        | std::io::ErrorKind::QuotaExceeded
+        | std::io::ErrorKind::FileTooLarge => hinted(
             error,
             "make room on the disk, or choose another folder with `--out DIR`",
         ),

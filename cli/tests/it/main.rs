@@ -1,4 +1,5 @@
 //! The whole program, as a user runs it.
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod bad_input;
 mod help;

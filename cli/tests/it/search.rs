@@ -322,3 +322,97 @@ fn a_table_of_real_jets_is_searched() {
     let accuracy = best["0"]["software_metrics"]["accuracy"].as_f64().unwrap();
     assert!(accuracy > 0.5, "{accuracy}");
 }
+
+#[test]
+fn every_study_of_the_project_runs() {
+    let studies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../studies");
+    let mut n_studies = 0;
+    for entry in std::fs::read_dir(studies).unwrap() {
+        let place = Place::with_study(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
+        let run = search(&place, &["--max-epochs", "1", "--n-trials", "2"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        n_studies += 1;
+    }
+    assert!(n_studies > 0);
+}
+
+/// Runs a search that may write no file beyond some blocks of 512 bytes, as on a full disk.
+#[cfg(unix)]
+fn search_on_a_full_disk(place: &Place, n_blocks: u32) -> super::support::Run {
+    let inner = place.command(&["search", "--config", "study.toml", "--out", "out"]);
+    let limit = format!("trap '' XFSZ; ulimit -f {n_blocks}; exec \"$0\" \"$@\"");
+    let mut command = std::process::Command::new("sh");
+    command
+        .args(["-c", &limit])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    command.current_dir(place.path("."));
+    for (key, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let output = command.output().unwrap();
+    super::support::Run {
+        code: output.status.code(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_full_disk_ends_the_search_and_leaves_nothing_half_written() {
+    // The jets of these tests are in the cache before the disk is full.
+    search(&Place::with_study(STUDY), &[]);
+    let place = Place::with_study(STUDY);
+    let run = search_on_a_full_disk(&place, 1);
+    insta::assert_snapshot!(run.refused().split("error: ").nth(1).unwrap(), @r"
+    can't write `out/config.toml`
+      caused by: File too large (os error 27)
+    
+    hint: make room on the disk, or choose another folder with `--out DIR`
+    ");
+    assert_eq!(place.list("out"), Vec::<String>::new());
+
+    // Room for the study, not for the first networks.
+    let place = Place::with_study(STUDY);
+    let run = search_on_a_full_disk(&place, 6);
+    let error = run.refused().split("error: ").nth(1).unwrap();
+    assert!(error.starts_with("can't write `out/"), "{error}");
+    assert!(error.contains("hint: make room on the disk"), "{error}");
+    let left = [place.list("out"), place.list("out/checkpoints")].concat();
+    assert!(
+        !left.iter().any(|name| name.starts_with(".firebrick")),
+        "{left:?}"
+    );
+    assert!(
+        place
+            .read("out/config.toml")
+            .contains("[search.strategy.metrics.params]")
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_folder_that_can_not_be_written_is_refused_before_anything_is_trained() {
+    let place = Place::with_study(STUDY);
+    let run = place.run(&[
+        "search",
+        "--config",
+        "study.toml",
+        "--out",
+        "/sys/firebrick",
+    ]);
+    let error = run.refused();
+    assert!(
+        error.contains("can't use `/sys/firebrick` for results"),
+        "{error}"
+    );
+    assert!(
+        error.contains("hint: choose a folder that you may write"),
+        "{error}"
+    );
+    assert!(!error.contains("trial 0"), "{error}");
+}
