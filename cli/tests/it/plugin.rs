@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use super::support::{Place, Run};
+use super::support::{Place, Run, STUDY};
 
 /// Whether tests that take longer than some seconds run.
 fn slow() -> bool {
@@ -334,4 +334,48 @@ fn add_builds_a_crate() {
         place.list("home/.local/share/firebrick/plugins"),
         ["libmine.so"]
     );
+}
+
+#[test]
+fn a_study_names_the_strategy_of_a_third_party() {
+    let place = Place::with_study(&STUDY.replace("name = \"tpe\"", "name = \"sweep\""));
+    fs::create_dir(place.path("theirs")).unwrap();
+    fs::set_permissions(place.path("theirs"), fs::Permissions::from_mode(0o755)).unwrap();
+    fs::copy(template(), place.path("theirs/libfirebrick_template.so")).unwrap();
+    let args = [
+        "search",
+        "--config",
+        "study.toml",
+        "--out",
+        "out",
+        "--plugin-dir",
+        "theirs",
+    ];
+    let run = place.run(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let log = place.json("out/log.json");
+    let points: Vec<String> = log
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|trial| trial["params"].to_string())
+        .collect();
+    // The template walks the points in order, the last parameter changing fastest.
+    assert!(
+        points[0].contains("seq_blocks_2/channel_multiplier/factor\":1"),
+        "{}",
+        points[0]
+    );
+    assert!(
+        points[1].contains("seq_blocks_4/channel_multiplier/factor\":2"),
+        "{}",
+        points[1]
+    );
+    assert!(
+        points[2].contains("seq_blocks_2/channel_multiplier/factor\":2"),
+        "{}",
+        points[2]
+    );
+    let versions = &place.json("out/best.json")["0"]["plugin_versions"];
+    assert_eq!(versions["firebrick-template"], "0.1.0");
 }
