@@ -8,8 +8,9 @@ use super::kinematics::FourMomentum;
 use super::physics::Physics;
 use super::species::{Particle, Signal};
 
-/// Half the side of the square around the jet that the underlying event fills.
-const UNDERLYING_REACH: f64 = 1.2;
+/// Half the side of the square that the underlying event fills. The harder part of the widest
+/// splitting, which is the jet, is within 0.28 of the middle, and its radius is 0.4.
+const UNDERLYING_REACH: f64 = 0.9;
 
 /// Adds soft particles that have nothing to do with the jet, spread evenly over the plane.
 pub(crate) fn add_underlying_event(

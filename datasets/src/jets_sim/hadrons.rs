@@ -56,7 +56,7 @@ pub(crate) fn fragment(
         let pt = scale * pt;
         let (rapidity, phi) = (parton.rapidity + kick[0] / pt, parton.phi + kick[1] / pt);
         let momentum = FourMomentum::from_polar(pt, rapidity, phi, species.mass());
-        species.decay(momentum, particles, physics, rng);
+        species.decay(momentum, particles, rng);
     }
 }
 
@@ -123,7 +123,7 @@ pub(crate) fn restore_mass(particles: &mut [Particle], mass: f64) {
     for _ in 0..3 {
         let sum = total(particles.iter().map(|particle| particle.momentum));
         let found = sum.mass();
-        if !(found > 0.0) {
+        if found <= 0.0 {
             return;
         }
         let scale = mass / found;

@@ -135,7 +135,7 @@ impl Network {
 
     fn accuracy(&self, rows: &[Row], labels: &[u32]) -> f64 {
         let is_right = |(row, label): &(&Row, &u32)| {
-            let activations = self.forward(*row);
+            let activations = self.forward(row);
             let logits = &activations[self.layers.len()];
             let best = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
             best == Some(**label as usize)

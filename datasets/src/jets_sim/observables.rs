@@ -103,6 +103,9 @@ fn shares(jet: &[FourMomentum]) -> Vec<f64> {
 /// How many sums run side by side, so that the compiler can use vector instructions.
 const LANES: usize = 8;
 
+/// Sums of the three triple correlations, for the exponent 1, then 2.
+type Sums = [[f64; LANES]; 6];
+
 /// Returns the correlations for the exponents 1 and 2.
 ///
 /// The time is cubic in the number of particles, so the inner loop is a plain one over rows of a
@@ -111,24 +114,24 @@ pub(crate) fn correlations(jet: &[FourMomentum]) -> [Correlations; 2] {
     let z = shares(jet);
     let angles = angles(jet);
     let n = jet.len();
-    let mut sums = [Correlations::default(); 2];
+    let mut e2 = [0.0; 2];
+    let mut sums = Sums::default();
     for i in 0..n {
         for j in 0..i {
-            let angle = angles[i * n + j];
-            let pair = z[i] * z[j];
-            let triples = triples(angle, &angles[i * n..][..j], &angles[j * n..][..j], &z[..j]);
-            for (sum, (triple, angle)) in sums
-                .iter_mut()
-                .zip(triples.iter().zip([angle, angle * angle]))
-            {
-                sum.e2 += pair * angle;
-                sum.e3 += pair * triple.e3;
-                sum.e3_smallest += pair * triple.e3_smallest;
-                sum.e3_two_smallest += pair * triple.e3_two_smallest;
-            }
+            let (pair, angle) = (z[i] * z[j], angles[i * n + j]);
+            e2[0] += pair * angle;
+            e2[1] += pair * angle * angle;
+            let (to_first, to_second) = (&angles[i * n..][..j], &angles[j * n..][..j]);
+            add_third_particles(&mut sums, pair, angle, to_first, to_second, &z[..j]);
         }
     }
-    sums
+    let sum = |index: usize| sums[index].iter().sum::<f64>();
+    [0, 1].map(|exponent| Correlations {
+        e2: e2[exponent],
+        e3: sum(3 * exponent),
+        e3_smallest: sum(3 * exponent + 1),
+        e3_two_smallest: sum(3 * exponent + 2),
+    })
 }
 
 /// Returns the angles between all particles, row by row.
@@ -144,61 +147,52 @@ fn angles(jet: &[FourMomentum]) -> Vec<f64> {
     angles
 }
 
-/// Sums over the third particle, whose angles to the first two are `to_first` and `to_second`.
-fn triples(angle: f64, to_first: &[f64], to_second: &[f64], z: &[f64]) -> [Correlations; 2] {
-    let mut sums = [[0.0; LANES]; 6];
-    let whole = z.len() / LANES * LANES;
-    for start in (0..whole).step_by(LANES) {
-        let chunk = |row: &[f64]| -> [f64; LANES] { std::array::from_fn(|lane| row[start + lane]) };
-        add_triples(
-            &mut sums,
-            angle,
-            &chunk(to_first),
-            &chunk(to_second),
-            &chunk(z),
-        );
+/// Adds a pair with every third particle, whose angles to the two are `to_first` and `to_second`.
+fn add_third_particles(
+    sums: &mut Sums,
+    pair: f64,
+    angle: f64,
+    to_first: &[f64],
+    to_second: &[f64],
+    z: &[f64],
+) {
+    let (first, first_rest) = to_first.as_chunks();
+    let (second, second_rest) = to_second.as_chunks();
+    let (shares, shares_rest) = z.as_chunks();
+    for ((first, second), shares) in first.iter().zip(second).zip(shares) {
+        add_lanes(sums, pair, angle, first, second, shares);
     }
-    if whole < z.len() {
-        // The last rows are filled up with particles that have no momentum.
-        let rest = |row: &[f64]| -> [f64; LANES] {
-            std::array::from_fn(|lane| row.get(whole + lane).copied().unwrap_or(0.0))
-        };
-        add_triples(
-            &mut sums,
-            angle,
-            &rest(to_first),
-            &rest(to_second),
-            &rest(z),
-        );
-    }
-    let sum = |index: usize| sums[index].iter().sum::<f64>();
-    [0, 3].map(|first| Correlations {
-        e2: 0.0,
-        e3: sum(first),
-        e3_smallest: sum(first + 1),
-        e3_two_smallest: sum(first + 2),
-    })
+    // The last ones are filled up with particles that have no momentum.
+    let (first, second) = (filled_up(first_rest), filled_up(second_rest));
+    add_lanes(sums, pair, angle, &first, &second, &filled_up(shares_rest));
 }
 
-fn add_triples(
-    sums: &mut [[f64; LANES]; 6],
+fn filled_up(rest: &[f64]) -> [f64; LANES] {
+    let mut row = [0.0; LANES];
+    row[..rest.len()].copy_from_slice(rest);
+    row
+}
+
+fn add_lanes(
+    sums: &mut Sums,
+    pair: f64,
     angle: f64,
     to_first: &[f64; LANES],
     to_second: &[f64; LANES],
     z: &[f64; LANES],
 ) {
     for lane in 0..LANES {
-        let (a, b) = (to_first[lane], to_second[lane]);
+        let (a, b, share) = (to_first[lane], to_second[lane], pair * z[lane]);
         let (low, high) = (if a < b { a } else { b }, if a < b { b } else { a });
         let smallest = if low < angle { low } else { angle };
         let two_smallest = low * if high < angle { high } else { angle };
         let product = a * b * angle;
-        sums[0][lane] += z[lane] * product;
-        sums[1][lane] += z[lane] * smallest;
-        sums[2][lane] += z[lane] * two_smallest;
-        sums[3][lane] += z[lane] * product * product;
-        sums[4][lane] += z[lane] * smallest * smallest;
-        sums[5][lane] += z[lane] * two_smallest * two_smallest;
+        sums[0][lane] += share * product;
+        sums[1][lane] += share * smallest;
+        sums[2][lane] += share * two_smallest;
+        sums[3][lane] += share * product * product;
+        sums[4][lane] += share * smallest * smallest;
+        sums[5][lane] += share * two_smallest * two_smallest;
     }
 }
 

@@ -83,7 +83,6 @@ impl Species {
         self,
         momentum: FourMomentum,
         particles: &mut Vec<Particle>,
-        physics: &Physics,
         rng: &mut Stream,
     ) {
         let signal = match self {
@@ -107,7 +106,7 @@ impl Species {
                 };
                 let momenta = decay_in_two(&momentum, [PION_MASS, PION_MASS], rng);
                 for (product, momentum) in products.into_iter().zip(momenta) {
-                    product.decay(momentum, particles, physics, rng);
+                    product.decay(momentum, particles, rng);
                 }
                 return;
             }
@@ -128,13 +127,13 @@ pub(crate) fn decay_cluster(
         let masses = species.map(Species::mass);
         if masses[0] + masses[1] < mass {
             for (species, momentum) in species.into_iter().zip(decay_in_two(cluster, masses, rng)) {
-                species.decay(momentum, particles, physics, rng);
+                species.decay(momentum, particles, rng);
             }
             return;
         }
         // Too light for kaons.
         for momentum in decay_in_two(cluster, [PION_MASS, PION_MASS], rng) {
-            Species::ChargedPion.decay(momentum, particles, physics, rng);
+            Species::ChargedPion.decay(momentum, particles, rng);
         }
         return;
     }
