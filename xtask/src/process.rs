@@ -50,6 +50,14 @@ pub(crate) fn cargo(root: &std::path::Path) -> Command {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(cargo);
     command.current_dir(root);
+    // What cargo told this program about itself. Build scripts watch such variables: with them,
+    // `ring` would be compiled again whenever plain cargo and `cargo xtask` take turns.
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&name);
+        }
+    }
     command
 }
 
