@@ -1,0 +1,113 @@
+//! Prints how many samples a second the engine trains: `{"batch_size": 256, "threads": 1, ...}`.
+//!
+//! The network is the jet classifier 16-16-16-5 with batch normalisation, under Adam, on random
+//! rows. Arguments: batch size (256), threads (1), candidates (as many as threads), rows (100000),
+//! epochs (3), widths of the two hidden layers (16,16), path of the kernels (the fastest).
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+
+use std::time::Instant;
+
+use firebrick_core::dataset::Split;
+use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
+use firebrick_core::graph::Graph;
+use firebrick_core::random::{Purpose, stream};
+use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_engine_mlp::{MlpEngine, Path};
+use rand::RngExt;
+
+fn network(widths: &str) -> Result<Graph, Box<dyn std::error::Error>> {
+    let (first, second) = widths
+        .split_once(',')
+        .ok_or("expected two widths, as in 16,16")?;
+    let text = format!(
+        "x = input[16]
+         seq_blocks_0 = batch_norm(x)
+         seq_blocks_1 = relu(seq_blocks_0)
+         seq_blocks_2 = linear(seq_blocks_1, out={first})
+         seq_blocks_3 = relu(seq_blocks_2)
+         seq_blocks_4 = linear(seq_blocks_3, out={second})
+         seq_blocks_5 = relu(seq_blocks_4)
+         seq_blocks_6 = linear(seq_blocks_5, out=5)
+         seq_blocks_7 = relu(seq_blocks_6)
+         output = output(seq_blocks_7)"
+    );
+    Ok(text.parse()?)
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let mut args = std::env::args().skip(1);
+    let mut arg = |default: usize| args.next().map_or(Ok(default), |text| text.parse());
+    let batch_size = arg(256)?;
+    let threads = arg(1)?;
+    let n_candidates = arg(threads)?;
+    let n_rows = arg(100_000)?;
+    let max_epochs = arg(3)?;
+
+    let mut args = std::env::args().skip(6);
+    let graph = network(&args.next().unwrap_or_else(|| "16,16".to_owned()))?;
+    let paths = Path::available();
+    let path = match args.next() {
+        Some(name) => paths.iter().find(|path| path.name() == name),
+        None => paths.first(),
+    };
+    let engine = MlpEngine::on(*path.ok_or("this machine has no such path")?);
+    let rows = random_rows(n_rows, 16, 5);
+    let recipe = Recipe {
+        max_epochs,
+        batch_size,
+        learning_rate: 1e-3,
+        lr_scheduler: LrScheduler::Constant,
+        optimizer: Optimizer::Adam,
+        weight_decay: 0.0,
+        momentum: 0.0,
+        nesterov: false,
+        keep: Keep::Last,
+        patience: None,
+        log_every_n_steps: None,
+    };
+    let placement = Placement {
+        device: "cpu".to_owned(),
+        threads,
+    };
+    let candidates: Vec<Candidate> = (0..n_candidates as u64)
+        .map(|seed| Candidate {
+            graph: graph.clone(),
+            seed,
+            weights: None,
+        })
+        .collect();
+    let validation = random_rows(1, 16, 5);
+    let job = TrainJob {
+        candidates: &candidates,
+        train: rows.rows(),
+        validation: validation.rows(),
+        recipe: &recipe,
+        placement: &placement,
+    };
+    let start = Instant::now();
+    let outcomes = engine.train(&job, &Silent)?;
+    let seconds = start.elapsed().as_secs_f64();
+    for outcome in outcomes {
+        if let TrainOutcome::Failed { reason } = outcome {
+            return Err(reason.into());
+        }
+    }
+    let samples_per_s = (n_rows * max_epochs * n_candidates) as f64 / seconds;
+    println!(
+        "{{\"batch_size\": {batch_size}, \"threads\": {threads}, \"candidates\": {n_candidates}, \
+         \"samples_per_s\": {samples_per_s:.0}}}"
+    );
+    Ok(())
+}
+
+fn random_rows(n_rows: usize, width: usize, n_classes: u32) -> Split {
+    let mut rng = stream(1, Purpose::Dataset, 0);
+    Split {
+        features: (0..n_rows * width)
+            .map(|_| rng.random_range(-2.0..2.0))
+            .collect(),
+        labels: (0..n_rows)
+            .map(|_| rng.random_range(0..n_classes))
+            .collect(),
+    }
+}

@@ -1,0 +1,238 @@
+//! A graph as a list of steps, each of which reads what the one before it made.
+
+use firebrick_core::engine::EngineError;
+use firebrick_core::graph::{Graph, Node, Op};
+
+/// A graph that this engine can run.
+#[derive(Debug, Clone)]
+pub(crate) struct Chain {
+    /// What happens, in order; step `n` reads value `n` and makes value `n + 1`.
+    pub(crate) steps: Vec<Step>,
+    /// Numbers a row of each value: the input, then what each step makes.
+    pub(crate) widths: Vec<usize>,
+    /// For each value, whether it is the result of a relu, so that what is not positive in it has
+    /// no gradient.
+    pub(crate) rectified: Vec<bool>,
+    /// For each value, whether a step before it learns, so that its gradient is asked for.
+    pub(crate) learned: Vec<bool>,
+}
+
+/// One step: a node, with the relu that follows it if it can take that over.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    /// The position of the node in the graph.
+    pub(crate) node: usize,
+    pub(crate) kind: Kind,
+    /// Whether the negative part of the result is cut off.
+    pub(crate) relu: bool,
+}
+
+/// What a step computes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Kind {
+    Linear {
+        bias: bool,
+        frozen: bool,
+    },
+    Norm {
+        momentum: f64,
+        eps: f64,
+        frozen: bool,
+    },
+    Relu,
+    Dropout {
+        p: f64,
+    },
+}
+
+impl Chain {
+    /// Reads a graph.
+    ///
+    /// # Errors
+    /// [`EngineError::Unsupported`] names the first node that can't be run.
+    pub(crate) fn of(graph: &Graph) -> Result<Self, EngineError> {
+        let width = |idx: usize| graph.shape(idx).iter().product::<usize>();
+        let mut chain = Self {
+            steps: Vec::new(),
+            widths: vec![width(0)],
+            rectified: vec![false],
+            learned: vec![false],
+        };
+        for (idx, node) in graph.nodes().iter().enumerate() {
+            let Some(kind) = kind(node, graph.shape(idx))? else {
+                continue;
+            };
+            let takes_relu = |step: &&mut Step| {
+                matches!(step.kind, Kind::Linear { .. } | Kind::Norm { .. }) && !step.relu
+            };
+            match chain.steps.last_mut().filter(takes_relu) {
+                Some(step) if kind == Kind::Relu => {
+                    step.relu = true;
+                    if let Some(last) = chain.rectified.last_mut() {
+                        *last = true;
+                    }
+                }
+                _ => chain.push(idx, kind, width(idx)),
+            }
+        }
+        Ok(chain)
+    }
+
+    fn push(&mut self, node: usize, kind: Kind, width: usize) {
+        let learns = match kind {
+            Kind::Linear { frozen, .. } | Kind::Norm { frozen, .. } => !frozen,
+            Kind::Relu | Kind::Dropout { .. } => false,
+        };
+        let learned = learns || self.learned.last() == Some(&true);
+        let relu = false;
+        self.steps.push(Step { node, kind, relu });
+        self.widths.push(width);
+        self.rectified.push(kind == Kind::Relu);
+        self.learned.push(learned);
+    }
+
+    /// Numbers a row of the input.
+    pub(crate) fn input(&self) -> usize {
+        self.widths[0]
+    }
+
+    /// Numbers a row of the output.
+    pub(crate) fn classes(&self) -> usize {
+        self.widths[self.steps.len()]
+    }
+
+    /// Returns the position of the first node that normalises by the statistics of a batch.
+    pub(crate) fn first_norm(&self) -> Option<usize> {
+        let norm = |step: &&Step| matches!(step.kind, Kind::Norm { frozen: false, .. });
+        self.steps.iter().find(norm).map(|step| step.node)
+    }
+}
+
+/// Returns what a node computes; nothing where its result is what it reads.
+fn kind(node: &Node, shape: &[usize]) -> Result<Option<Kind>, EngineError> {
+    if let Some((operand, format)) = node.annotations.formats.first_key_value() {
+        let reason = format!(
+            "has number format `{}` on `{operand}`, this engine computes in float32",
+            format.name
+        );
+        return Err(unsupported(node, &reason));
+    }
+    let frozen = node.annotations.frozen;
+    let kind = match &node.op {
+        Op::Output | Op::BatchNorm { .. } if shape.len() != 1 => {
+            let expected = match node.op {
+                Op::Output => "expected one number a class",
+                _ => "this engine normalises features of a row only",
+            };
+            return Err(unsupported(
+                node,
+                &format!("has shape {shape:?}, {expected}"),
+            ));
+        }
+        Op::Input { .. } | Op::Flatten | Op::Output => None,
+        Op::Linear { bias, .. } => Some(Kind::Linear {
+            bias: *bias,
+            frozen,
+        }),
+        Op::BatchNorm { momentum, eps, .. } => Some(Kind::Norm {
+            momentum: *momentum,
+            eps: *eps,
+            frozen,
+        }),
+        Op::Relu => Some(Kind::Relu),
+        Op::Dropout { p } => Some(Kind::Dropout { p: *p }),
+        // Nothing else joins results or branches, so a graph without these is a chain.
+        Op::Conv2d { .. }
+        | Op::MaxPool { .. }
+        | Op::AvgPool { .. }
+        | Op::GlobalAvgPool
+        | Op::Add
+        | Op::Concat => {
+            return Err(unsupported(
+                node,
+                "is not for this engine, which runs chains of linear, batch_norm, relu and dropout",
+            ));
+        }
+    };
+    Ok(kind)
+}
+
+pub(crate) fn unsupported(node: &Node, reason: &str) -> EngineError {
+    EngineError::Unsupported {
+        node: node.name.clone(),
+        op: node.op.name().to_owned(),
+        reason: reason.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(text: &str) -> Result<Chain, String> {
+        let graph: Graph = text.parse().unwrap();
+        Chain::of(&graph).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_relu_joins_the_layer_before_it() {
+        let text = "x = input[4]
+            a = relu(x)
+            b = linear(a, out=3)
+            c = relu(b)
+            d = relu(c)
+            e = dropout(d, p=0.5)
+            f = output(e)";
+        let chain = chain(text).unwrap();
+        let kinds: Vec<_> = chain
+            .steps
+            .iter()
+            .map(|step| (step.node, step.relu))
+            .collect();
+        assert_eq!(kinds, [(1, false), (2, true), (4, false), (5, false)]);
+        assert_eq!(chain.widths, [4, 4, 3, 3, 3]);
+        assert_eq!(chain.rectified, [false, true, true, true, false]);
+        assert_eq!(chain.learned, [false, false, true, true, true]);
+    }
+
+    #[test]
+    fn flattens_pictures_of_which_it_knows_no_more() {
+        let text = "x = input[2, 3, 3]
+            a = relu(x)
+            b = flatten(a)
+            c = linear(b, out=3)
+            d = output(c)";
+        assert_eq!(chain(text).unwrap().widths, [18, 18, 3]);
+    }
+
+    #[test]
+    fn names_the_first_node_that_it_can_not_run() {
+        let refusal = |text: &str| chain(text).unwrap_err();
+        assert_eq!(
+            refusal(
+                "x = input[1, 4, 4]\na = conv2d(x, out=2, kernel=3)\nb = flatten(a)\ny = output(b)"
+            ),
+            "node `a` (conv2d) is not for this engine, which runs chains of linear, batch_norm, \
+             relu and dropout"
+        );
+        assert_eq!(
+            refusal("x = input[4]\na = relu(x)\nb = add(a, x)\ny = output(b)"),
+            "node `b` (add) is not for this engine, which runs chains of linear, batch_norm, relu \
+             and dropout"
+        );
+        assert_eq!(
+            refusal("x = input[2, 2, 2]\na = batch_norm(x)\nb = flatten(a)\ny = output(b)"),
+            "node `a` (batch_norm) has shape [2, 2, 2], this engine normalises features of a row \
+             only"
+        );
+        assert_eq!(
+            refusal("x = input[1, 4, 4]\na = relu(x)\ny = output(a)"),
+            "node `y` (output) has shape [1, 4, 4], expected one number a class"
+        );
+        assert_eq!(
+            refusal("x = input[4]\na = linear(x, out=2) @ weight=integer(8, 4)\ny = output(a)"),
+            "node `a` (linear) has number format `integer` on `weight`, this engine computes in \
+             float32"
+        );
+    }
+}

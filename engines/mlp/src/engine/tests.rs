@@ -1,0 +1,260 @@
+use firebrick_core::dataset::Split;
+use firebrick_core::engine::{Epoch, Silent, Trained, Verdict};
+use firebrick_core::graph::{Annotations, NumberFormat};
+use firebrick_core::random::{Purpose, stream};
+use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::registry::{Kind, Registration};
+use firebrick_core::testing::check_engine;
+use rand::RngExt;
+
+use super::*;
+
+const CHAIN: &str = "
+    x = input[4]
+    norm = batch_norm(x)
+    hidden = linear(norm, out=6)
+    relu = relu(hidden)
+    drop = dropout(relu, p=0.3)
+    classes = linear(drop, out=3)
+    output = output(classes)";
+
+fn rows(graph: &Graph, n_rows: usize) -> Split {
+    let mut rng = stream(1, Purpose::Dataset, 0);
+    let width = rows::width(graph);
+    let n_classes = graph.output_shape()[0] as u32;
+    let mut split = Split::default();
+    for _ in 0..n_rows {
+        let label = rng.random_range(0..n_classes);
+        let shift = label as f32;
+        split
+            .features
+            .extend((0..width).map(|_| rng.random_range(-1.0..1.0) + shift));
+        split.labels.push(label);
+    }
+    split
+}
+
+fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
+    Recipe {
+        max_epochs,
+        batch_size,
+        learning_rate: 0.01,
+        lr_scheduler: LrScheduler::Constant,
+        optimizer: Optimizer::AdamW,
+        weight_decay: 0.01,
+        momentum: 0.0,
+        nesterov: false,
+        keep: Keep::Last,
+        patience: None,
+        log_every_n_steps: None,
+    }
+}
+
+fn placement(threads: usize) -> Placement {
+    Placement {
+        device: "cpu".to_owned(),
+        threads,
+    }
+}
+
+fn candidates(graph: &Graph, n: u64) -> Vec<Candidate> {
+    let candidate = |seed| Candidate {
+        graph: graph.clone(),
+        seed,
+        weights: None,
+    };
+    (0..n).map(candidate).collect()
+}
+
+fn train(
+    candidates: &[Candidate],
+    recipe: &Recipe,
+    threads: usize,
+    observer: &dyn Observer,
+) -> Vec<TrainOutcome> {
+    let rows = rows(&candidates[0].graph, 96);
+    let job = TrainJob {
+        candidates,
+        train: rows.rows(),
+        validation: rows.rows(),
+        recipe,
+        placement: &placement(threads),
+    };
+    MlpEngine::new().train(&job, observer).unwrap()
+}
+
+fn trained(outcome: &TrainOutcome) -> &Trained {
+    match outcome {
+        TrainOutcome::Trained(trained) => trained,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn keeps_the_contract_of_engines() {
+    for path in Path::available() {
+        check_engine(&MlpEngine::on(path));
+    }
+}
+
+#[test]
+fn is_registered_under_its_name_with_docs() {
+    let items = Registration::of_package("firebrick-engine-mlp");
+    let manifest = items[0].manifest();
+    assert_eq!(
+        (manifest.kind, manifest.name.as_str()),
+        (Kind::Engine, "mlp")
+    );
+    let summary = "Trains populations of small dense networks at the arithmetic limit of the CPU.";
+    assert_eq!(manifest.summary(), summary);
+}
+
+#[test]
+fn names_what_it_can_not_train() {
+    let refusal = |change: fn(&mut Annotations)| {
+        let mut nodes = CHAIN.parse::<Graph>().unwrap().nodes().to_vec();
+        change(&mut nodes[2].annotations);
+        let graph = Graph::new(nodes).unwrap();
+        MlpEngine::new().supports(&graph).unwrap_err().to_string()
+    };
+    let format = refusal(|annotations| {
+        let format = NumberFormat {
+            name: "integer".to_owned(),
+            width: 8,
+            frac_width: None,
+        };
+        annotations.formats.insert("weight".to_owned(), format);
+    });
+    assert_eq!(
+        format,
+        "node `hidden` (linear) has number format `integer` on `weight`, this engine computes in \
+         float32"
+    );
+    let sparse = refusal(|annotations| annotations.sparsity = Some(0.5));
+    assert_eq!(
+        sparse,
+        "node `hidden` (linear) is sparse, training would fill its zeros"
+    );
+    let picture = "x = input[1, 4, 4]\ny = relu(x)\noutput = output(y)";
+    let picture = MlpEngine::new()
+        .supports(&picture.parse().unwrap())
+        .unwrap_err();
+    assert_eq!(
+        picture.to_string(),
+        "node `output` (output) has shape [1, 4, 4], expected one number a class"
+    );
+}
+
+#[test]
+fn says_which_row_does_not_fit() {
+    let graph: Graph = CHAIN.parse().unwrap();
+    let good = rows(&graph, 8);
+    let refusal = |change: fn(&mut Split)| {
+        let mut split = good.clone();
+        change(&mut split);
+        let job = TrainJob {
+            candidates: &candidates(&graph, 1),
+            train: split.rows(),
+            validation: good.rows(),
+            recipe: &recipe(1, 4),
+            placement: &placement(1),
+        };
+        let refused = MlpEngine::new().train(&job, &Silent);
+        refused.unwrap_err().to_string()
+    };
+    assert_eq!(
+        refusal(|split| split.labels[5] = 3),
+        "row 5 of the training rows has label 3, but the network has 3 outputs"
+    );
+    assert_eq!(
+        refusal(|split| split.features[9] = f32::INFINITY),
+        "row 2 of the training rows has inf at position 1"
+    );
+    assert_eq!(
+        refusal(|split| split.features.truncate(30)),
+        "8 training rows come with 30 numbers, but the network's input [4] takes 4 a row"
+    );
+    assert_eq!(
+        refusal(|split| *split = Split::default()),
+        "there are no training rows"
+    );
+}
+
+#[test]
+fn refuses_a_recipe_that_makes_no_sense() {
+    let graph: Graph = CHAIN.parse().unwrap();
+    let candidates = candidates(&graph, 1);
+    let rows = rows(&graph, 8);
+    let refusal = |recipe: Recipe, threads: usize| {
+        let job = TrainJob {
+            candidates: &candidates,
+            train: rows.rows(),
+            validation: rows.rows(),
+            recipe: &recipe,
+            placement: &placement(threads),
+        };
+        MlpEngine::new()
+            .train(&job, &Silent)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(refusal(recipe(1, 0), 1), "`batch_size` must be at least 1");
+    assert_eq!(refusal(recipe(1, 8), 0), "`threads` must be at least 1");
+}
+
+#[test]
+fn what_is_frozen_stays_as_it_is() {
+    let text = CHAIN.replace("batch_norm(x)", "batch_norm(x) @ frozen");
+    let graph: Graph = text.replace("out=6)", "out=6) @ frozen").parse().unwrap();
+    let outcomes = train(&candidates(&graph, 1), &recipe(2, 16), 1, &Silent);
+    let (first, last) = (Weights::init(&graph, 0), &trained(&outcomes[0]).weights);
+    for (key, tensor) in &last.0 {
+        let same = first.get(key) == Some(tensor);
+        assert_eq!(same, !key.starts_with("classes"), "{key}");
+    }
+}
+
+#[test]
+fn a_network_with_nothing_to_train_is_only_judged() {
+    let graph = "x = input[4]\ny = linear(x, out=3) @ frozen\noutput = output(y)";
+    let graph: Graph = graph.parse().unwrap();
+    let outcomes = train(&candidates(&graph, 1), &recipe(2, 16), 1, &Silent);
+    let trained = trained(&outcomes[0]);
+    assert_eq!(trained.weights, Weights::init(&graph, 0));
+    assert_eq!(trained.epochs[0].validation, trained.epochs[1].validation);
+}
+
+#[test]
+fn dropout_changes_training_and_not_predictions() {
+    let graph: Graph = CHAIN.parse().unwrap();
+    let plain: Graph = CHAIN.replace("p=0.3", "p=0").parse().unwrap();
+    let first_loss = |graph: &Graph| {
+        let outcomes = train(&candidates(graph, 1), &recipe(1, 96), 1, &Silent);
+        trained(&outcomes[0]).epochs[0].train_loss
+    };
+    assert_ne!(first_loss(&graph), first_loss(&plain));
+    let weights = Weights::init(&graph, 0);
+    let features = rows(&graph, 8).features;
+    let logits =
+        |graph: &Graph| MlpEngine::new().predict(graph, &weights, &features, &placement(1));
+    assert_eq!(logits(&graph), logits(&plain));
+}
+
+#[test]
+fn a_panic_fails_its_candidate_alone() {
+    struct Panics;
+    impl Observer for Panics {
+        fn epoch(&self, candidate: usize, _epoch: &Epoch) -> Verdict {
+            assert_ne!(candidate, 1, "out of luck");
+            Verdict::Continue
+        }
+    }
+    let graph: Graph = CHAIN.parse().unwrap();
+    let outcomes = train(&candidates(&graph, 3), &recipe(1, 16), 2, &Panics);
+    let TrainOutcome::Failed { reason } = &outcomes[1] else {
+        panic!("{:?}", outcomes[1]);
+    };
+    assert!(reason.contains("out of luck"), "{reason}");
+    trained(&outcomes[0]);
+    trained(&outcomes[2]);
+}

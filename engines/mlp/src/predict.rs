@@ -1,0 +1,186 @@
+//! Rows through a network whose running statistics are in use, a few blocks at a time.
+
+use firebrick_core::dataset::Rows;
+use firebrick_core::engine::Evaluation;
+
+use crate::chain::{Chain, Kind};
+use crate::kernels::{
+    Judge, LANES, Lanes, LinearForward, NormForward, Path, Relu, gather, numbers, numbers_mut,
+    scatter,
+};
+use crate::parameters::{Parameters, running_scales};
+
+/// Blocks at a time: so few that small networks stay in the nearest cache.
+const BLOCKS: usize = 8;
+const ROWS: usize = BLOCKS * LANES;
+
+/// Everything that a prediction writes.
+#[derive(Debug)]
+pub(crate) struct Predictor {
+    path: Path,
+    /// What a step reads and what it makes, in turn.
+    values: [Vec<Lanes>; 2],
+    /// Scales by running statistics, by step; empty but for normalisations.
+    running: Vec<Vec<f32>>,
+    labels: Vec<Lanes>,
+    losses: Vec<Lanes>,
+    right: Vec<Lanes>,
+    /// Rows of each class, and how many of them were right.
+    counts: Vec<[u64; 2]>,
+}
+
+impl Predictor {
+    /// Makes buffers.
+    pub(crate) fn new(path: Path, chain: &Chain) -> Self {
+        let lanes = |width: usize| vec![Lanes::ZERO; BLOCKS * width];
+        let widest = chain.widths.iter().copied().fold(1, usize::max);
+        let running = |(idx, kind): (usize, Kind)| match kind {
+            Kind::Norm { .. } => vec![0.0; chain.widths[idx]],
+            _ => Vec::new(),
+        };
+        let kinds = chain.steps.iter().map(|step| step.kind).enumerate();
+        Self {
+            path,
+            values: [lanes(widest), lanes(widest)],
+            running: kinds.map(running).collect(),
+            labels: lanes(1),
+            losses: lanes(1),
+            right: lanes(1),
+            counts: vec![[0; 2]; chain.classes()],
+        }
+    }
+
+    /// Returns the logits of rows, row after row.
+    pub(crate) fn predict(
+        &mut self,
+        chain: &Chain,
+        parameters: &Parameters,
+        features: &[f32],
+    ) -> Vec<f32> {
+        let n_rows = features.len() / chain.input();
+        let mut logits = Vec::with_capacity(n_rows * chain.classes());
+        running_scales(chain, parameters, &mut self.running);
+        for start in (0..n_rows).step_by(ROWS) {
+            let n_rows = (n_rows - start).min(ROWS);
+            let values = self.run(chain, parameters, features, start, n_rows);
+            scatter(values, chain.classes(), n_rows, &mut logits);
+        }
+        logits
+    }
+
+    /// Judges rows, whose labels are classes of the network, as [`Evaluation::of`] their logits
+    /// does, but with exponentials in float32.
+    pub(crate) fn judge(
+        &mut self,
+        chain: &Chain,
+        parameters: &Parameters,
+        rows: Rows<'_>,
+    ) -> Evaluation {
+        running_scales(chain, parameters, &mut self.running);
+        self.counts.fill([0; 2]);
+        let mut loss = 0.0;
+        for start in (0..rows.len()).step_by(ROWS) {
+            let n_rows = (rows.len() - start).min(ROWS);
+            loss += self.judge_some(chain, parameters, rows, start, n_rows);
+        }
+        let n_right: u64 = self.counts.iter().map(|[_, right]| right).sum();
+        let (mut shares, mut n_seen) = (0.0, 0);
+        for [rows, right] in &self.counts {
+            if *rows > 0 {
+                shares += *right as f64 / *rows as f64;
+                n_seen += 1;
+            }
+        }
+        Evaluation {
+            loss: loss / rows.len() as f64,
+            accuracy: n_right as f64 / rows.len() as f64,
+            macro_accuracy: shares / f64::from(n_seen),
+        }
+    }
+
+    /// Returns the sum of the losses of some rows, and counts those that are right.
+    fn judge_some(
+        &mut self,
+        chain: &Chain,
+        parameters: &Parameters,
+        rows: Rows<'_>,
+        start: usize,
+        n_rows: usize,
+    ) -> f64 {
+        let labels = &rows.labels[start..start + n_rows];
+        for (lane, label) in numbers_mut(&mut self.labels).iter_mut().zip(labels) {
+            *lane = *label as f32;
+        }
+        self.run(chain, parameters, rows.features, start, n_rows);
+        let (blocks, classes) = (n_rows.div_ceil(LANES), chain.classes());
+        self.path.run(Judge {
+            logits: &self.values[chain.steps.len() % 2][..blocks * classes],
+            labels: &self.labels[..blocks],
+            losses: &mut self.losses[..blocks],
+            right: &mut self.right[..blocks],
+            blocks,
+            classes,
+        });
+        let mut loss = 0.0;
+        let judged = numbers(&self.losses).iter().zip(numbers(&self.right));
+        for (label, (row_loss, right)) in labels.iter().zip(judged) {
+            loss += f64::from(*row_loss);
+            let count = &mut self.counts[*label as usize];
+            count[0] += 1;
+            count[1] += *right as u64;
+        }
+        loss
+    }
+
+    /// Returns the logits of rows `start..start + n_rows`, in blocks.
+    fn run(
+        &mut self,
+        chain: &Chain,
+        parameters: &Parameters,
+        features: &[f32],
+        start: usize,
+        n_rows: usize,
+    ) -> &[Lanes] {
+        let (path, blocks, width) = (self.path, n_rows.div_ceil(LANES), chain.input());
+        let [even, odd] = &mut self.values;
+        gather(
+            features,
+            width,
+            start..start + n_rows,
+            &mut even[..blocks * width],
+        );
+        for (idx, step) in chain.steps.iter().enumerate() {
+            let (width, to_width) = (chain.widths[idx], chain.widths[idx + 1]);
+            let (x, y) = match idx % 2 {
+                0 => (&mut *even, &mut *odd),
+                _ => (&mut *odd, &mut *even),
+            };
+            let (x, y) = (&x[..blocks * width], &mut y[..blocks * to_width]);
+            match step.kind {
+                Kind::Linear { .. } => path.run(LinearForward {
+                    x,
+                    weight: parameters.get(idx, "weight"),
+                    bias: parameters.get(idx, "bias"),
+                    y,
+                    blocks,
+                    inputs: width,
+                    outputs: to_width,
+                    relu: step.relu,
+                }),
+                Kind::Norm { .. } => path.run(NormForward {
+                    x,
+                    mean: parameters.get(idx, "running_mean"),
+                    scale: &self.running[idx],
+                    shift: parameters.get(idx, "bias"),
+                    y,
+                    blocks,
+                    width,
+                    relu: step.relu,
+                }),
+                Kind::Relu => path.run(Relu { x, y }),
+                Kind::Dropout { .. } => y.copy_from_slice(x),
+            }
+        }
+        &self.values[chain.steps.len() % 2][..blocks * chain.classes()]
+    }
+}
