@@ -1,1 +1,226 @@
+//! Gradients of random chains against finite differences of a network written out in f64.
 
+use std::collections::BTreeMap;
+
+use firebrick_core::dataset::{Rows, Split};
+use firebrick_core::graph::{Graph, Op};
+use firebrick_core::random::{Purpose, stream};
+use firebrick_core::weights::Weights;
+use proptest::prelude::*;
+use rand::RngExt;
+
+use crate::chain::Chain;
+use crate::kernels::Path;
+use crate::parameters::Parameters;
+use crate::pass::Pass;
+
+const SEED: u64 = 5;
+const STEP: f64 = 1e-6;
+
+/// Tensors by key, in f64.
+type Wide = BTreeMap<String, Vec<f64>>;
+
+/// A network in plain f64, row by row.
+struct Scalar<'a> {
+    graph: &'a Graph,
+    rows: Rows<'a>,
+    /// The smallest distance from 0 of what a relu read, without what is 0.
+    nearest_kink: f64,
+}
+
+impl Scalar<'_> {
+    /// Returns the mean cross-entropy, batch statistics in use.
+    fn loss(&mut self, weights: &Wide) -> f64 {
+        let mut dropout = stream(SEED, Purpose::Dropout, 0);
+        let n_rows = self.rows.len();
+        let features = self.rows.features.chunks(self.rows.features.len() / n_rows);
+        let mut values: Vec<Vec<f64>> = features
+            .map(|row| row.iter().copied().map(f64::from).collect())
+            .collect();
+        for node in self.graph.nodes() {
+            let tensor = |name: &str| weights.get(&format!("{}.{name}", node.name));
+            match &node.op {
+                Op::Linear { in_features, .. } => {
+                    let weight = tensor("weight").unwrap();
+                    for row in &mut values {
+                        let dot = |w: &[f64]| w.iter().zip(&*row).map(|(w, x)| w * x).sum();
+                        let mut y: Vec<f64> = weight.chunks(*in_features).map(dot).collect();
+                        if let Some(bias) = tensor("bias") {
+                            y.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+                        }
+                        *row = y;
+                    }
+                }
+                Op::BatchNorm { features, eps, .. } => {
+                    for feature in 0..*features {
+                        let column = values.iter().map(|row| row[feature]);
+                        let mut mean = column.clone().sum::<f64>() / n_rows as f64;
+                        let squares: f64 = column.map(|x| (x - mean).powi(2)).sum();
+                        let mut variance = squares / n_rows as f64;
+                        if node.annotations.frozen {
+                            mean = tensor("running_mean").unwrap()[feature];
+                            variance = tensor("running_var").unwrap()[feature];
+                        }
+                        let (weight, bias) = (tensor("weight").unwrap(), tensor("bias").unwrap());
+                        for row in &mut values {
+                            let x_hat = (row[feature] - mean) / (variance + eps).sqrt();
+                            row[feature] = x_hat * weight[feature] + bias[feature];
+                        }
+                    }
+                }
+                Op::Relu => {
+                    for x in values.iter_mut().flatten() {
+                        if *x != 0.0 {
+                            self.nearest_kink = self.nearest_kink.min(x.abs());
+                        }
+                        *x = x.max(0.0);
+                    }
+                }
+                Op::Dropout { p } => {
+                    for x in values.iter_mut().flatten() {
+                        let keep = dropout.random::<f32>() >= *p as f32;
+                        *x *= if keep { 1.0 / (1.0 - p) } else { 0.0 };
+                    }
+                }
+                _ => {}
+            }
+        }
+        let cost = |(row, label): (&Vec<f64>, &u32)| {
+            let sum: f64 = row.iter().map(|logit| logit.exp()).sum();
+            sum.ln() - row[*label as usize]
+        };
+        values.iter().zip(self.rows.labels).map(cost).sum::<f64>() / n_rows as f64
+    }
+}
+
+/// Returns the text of a chain of nodes, each given by a kind and a width.
+fn chain_text(input: usize, nodes: &[(u8, usize)], classes: usize) -> String {
+    let mut text = format!("v0 = input[{input}]\n");
+    for (idx, (kind, width)) in nodes.iter().enumerate() {
+        let call = match kind {
+            0 => format!("linear(v{idx}, out={width})"),
+            1 => format!("linear(v{idx}, out={width}, bias=false)"),
+            2 => format!("linear(v{idx}, out={width}) @ frozen"),
+            3 => format!("batch_norm(v{idx}, eps=0.05)"),
+            4 => format!("batch_norm(v{idx}, eps=0.05) @ frozen"),
+            5 => format!("dropout(v{idx}, p=0.3)"),
+            6 => format!("flatten(v{idx})"),
+            _ => format!("relu(v{idx})"),
+        };
+        text += &format!("v{} = {call}\n", idx + 1);
+    }
+    let n = nodes.len();
+    text + &format!("classes = linear(v{n}, out={classes})\noutput = output(classes)\n")
+}
+
+fn random_rows(n_rows: usize, width: usize, classes: usize) -> Split {
+    let mut rng = stream(SEED, Purpose::Dataset, 0);
+    Split {
+        features: (0..n_rows * width)
+            .map(|_| rng.random_range(-2.0..2.0))
+            .collect(),
+        labels: (0..n_rows)
+            .map(|_| rng.random_range(0..classes as u32))
+            .collect(),
+    }
+}
+
+/// First weights whose normalisations differ from those that do nothing.
+fn random_weights(graph: &Graph) -> Weights {
+    let mut weights = Weights::init(graph, SEED);
+    let mut rng = stream(SEED, Purpose::Weights, 1);
+    for tensor in weights.0.values_mut() {
+        for value in &mut tensor.data {
+            *value += rng.random_range(-0.3..0.3);
+        }
+    }
+    weights
+}
+
+fn check(graph: &Graph, split: &Split, path: Path) -> Result<(), TestCaseError> {
+    let weights = random_weights(graph);
+    let mut scalar = Scalar {
+        graph,
+        rows: split.rows(),
+        nearest_kink: f64::INFINITY,
+    };
+    let wide = |(key, tensor): (&String, &firebrick_core::weights::Tensor)| {
+        (
+            key.clone(),
+            tensor.data.iter().copied().map(f64::from).collect(),
+        )
+    };
+    let mut wide: Wide = weights.0.iter().map(wide).collect();
+    let loss = scalar.loss(&wide);
+    // Where a relu bends, a finite difference is not the slope.
+    prop_assume!(scalar.nearest_kink > 20.0 * STEP);
+
+    let chain = Chain::of(graph).unwrap();
+    let mut parameters = Parameters::new(&chain, graph, &weights);
+    // Room for more rows than there are, so that blocks beyond them would be noticed.
+    let mut pass = Pass::new(path, &chain, &parameters, split.len() + 40);
+    let order: Vec<u32> = (0..split.len() as u32).collect();
+    pass.load(split.rows(), chain.input(), &order);
+    pass.draw_masks(&chain, &mut stream(SEED, Purpose::Dropout, 0));
+    let batch = pass.forward(&chain, &mut parameters);
+    let found = batch.loss / split.len() as f64;
+    prop_assert!(
+        (found - loss).abs() < 1e-5 * loss.max(1.0),
+        "loss {found}, not {loss}"
+    );
+
+    let gradient = pass.backward(&chain, &parameters).to_vec();
+    let gradient = parameters.trained_like(&gradient);
+    for (key, found) in &gradient {
+        for (idx, found) in found.data.iter().enumerate() {
+            let mut at = |step: f64| {
+                wide.get_mut(key).unwrap()[idx] += step;
+                let loss = scalar.loss(&wide);
+                wide.get_mut(key).unwrap()[idx] -= step;
+                loss
+            };
+            let slope = (at(STEP) - at(-STEP)) / (2.0 * STEP);
+            let off = (f64::from(*found) - slope).abs();
+            prop_assert!(
+                off < 1e-4 * slope.abs().max(1.0),
+                "{key}[{idx}] on {}: {found}, not {slope}\n{graph}",
+                path.name()
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn gradients_are_slopes(
+        input in 1_usize..10,
+        nodes in prop::collection::vec((0_u8..10, 1_usize..12), 0..6),
+        classes in 1_usize..6,
+        n_rows in 2_usize..40,
+    ) {
+        let graph: Graph = chain_text(input, &nodes, classes).parse().unwrap();
+        let split = random_rows(n_rows, input, classes);
+        for path in Path::available() {
+            check(&graph, &split, path)?;
+        }
+    }
+}
+
+#[test]
+fn gradients_of_wide_layers_are_slopes() {
+    let text = "x = input[19]
+        a = linear(x, out=37)
+        b = batch_norm(a, eps=0.05)
+        c = relu(b)
+        d = linear(c, out=21)
+        e = dropout(d, p=0.2)
+        f = linear(e, out=7)
+        g = output(f)";
+    let graph: Graph = text.parse().unwrap();
+    for path in Path::available() {
+        check(&graph, &random_rows(25, 19, 7), path).unwrap();
+    }
+}

@@ -131,6 +131,20 @@ impl Parameters {
         }
     }
 
+    /// Returns numbers that lie as those that are trained do, by key.
+    #[cfg(test)]
+    pub(crate) fn trained_like(&self, numbers: &[Lanes]) -> BTreeMap<String, Tensor> {
+        let like = Self {
+            trained: numbers.to_vec(),
+            ..self.clone()
+        };
+        let mut weights = like.to_weights().0;
+        for slot in self.slots.iter().flatten().filter(|slot| !slot.trained) {
+            weights.remove(&slot.key);
+        }
+        weights
+    }
+
     /// Returns room for the gradient by all that is trained.
     pub(crate) fn gradient(&self) -> Vec<Lanes> {
         vec![Lanes::ZERO; self.trained.len()]

@@ -6,8 +6,8 @@ use rand::RngExt;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply, NormBackward,
-    NormForward, NormGradients, NormStatistics, Path, Relu, SumRows, WeightGradient, gather,
+    BatchLoss, CrossEntropy, Gather, LANES, Lanes, LinearBackward, LinearForward, Multiply,
+    NormBackward, NormForward, NormGradients, NormStatistics, Path, Relu, SumRows, WeightGradient,
     numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
@@ -92,12 +92,12 @@ impl Pass {
         self.rows = order.len();
         let blocks = self.blocks();
         let positions = order.iter().map(|row| *row as usize);
-        gather(
-            rows.features,
+        self.path.run(Gather {
+            features: rows.features,
             width,
-            positions,
-            &mut self.values[0][..blocks * width],
-        );
+            order: positions,
+            blocks: &mut self.values[0][..blocks * width],
+        });
         let labels = numbers_mut(&mut self.labels);
         for (label, row) in labels.iter_mut().zip(order) {
             *label = rows.labels[*row as usize] as f32;

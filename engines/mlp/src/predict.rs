@@ -5,7 +5,7 @@ use firebrick_core::engine::Evaluation;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    Judge, LANES, Lanes, LinearForward, NormForward, Path, Relu, gather, numbers, numbers_mut,
+    Gather, Judge, LANES, Lanes, LinearForward, NormForward, Path, Relu, numbers, numbers_mut,
     scatter,
 };
 use crate::parameters::{Parameters, running_scales};
@@ -143,12 +143,12 @@ impl Predictor {
     ) -> &[Lanes] {
         let (path, blocks, width) = (self.path, n_rows.div_ceil(LANES), chain.input());
         let [even, odd] = &mut self.values;
-        gather(
+        path.run(Gather {
             features,
             width,
-            start..start + n_rows,
-            &mut even[..blocks * width],
-        );
+            order: start..start + n_rows,
+            blocks: &mut even[..blocks * width],
+        });
         for (idx, step) in chain.steps.iter().enumerate() {
             let (width, to_width) = (chain.widths[idx], chain.widths[idx + 1]);
             let (x, y) = match idx % 2 {

@@ -1,14 +1,16 @@
 //! AVX2 with FMA: two registers of 8 numbers a vector.
 
 use std::arch::x86_64::{
-    __m256, _CMP_EQ_OQ, _CMP_GT_OQ, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32, _mm_movehl_ps,
-    _mm_shuffle_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps, _mm256_and_si256,
-    _mm256_blendv_ps, _mm256_castps_si256, _mm256_castps256_ps128, _mm256_castsi256_ps,
-    _mm256_cmp_ps, _mm256_cvtepi32_ps, _mm256_cvtps_epi32, _mm256_div_ps, _mm256_extractf128_ps,
-    _mm256_fmadd_ps, _mm256_hadd_ps, _mm256_load_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_or_si256,
+    __m256, _CMP_EQ_OQ, _CMP_GT_OQ, _MM_HINT_T0, _mm_add_ps, _mm_add_ss, _mm_cvtss_f32,
+    _mm_movehl_ps, _mm_prefetch, _mm_shuffle_ps, _mm256_add_epi32, _mm256_add_ps, _mm256_and_ps,
+    _mm256_and_si256, _mm256_blendv_ps, _mm256_castpd_ps, _mm256_castps_pd, _mm256_castps_si256,
+    _mm256_castps256_ps128, _mm256_castsi256_ps, _mm256_cmp_ps, _mm256_cvtepi32_ps,
+    _mm256_cvtps_epi32, _mm256_div_ps, _mm256_extractf128_ps, _mm256_fmadd_ps, _mm256_hadd_ps,
+    _mm256_load_ps, _mm256_loadu_ps, _mm256_max_ps, _mm256_mul_ps, _mm256_or_si256,
     _mm256_permute2f128_ps, _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps,
     _mm256_slli_epi32, _mm256_sqrt_ps, _mm256_srli_epi32, _mm256_store_ps, _mm256_storeu_ps,
-    _mm256_sub_epi32, _mm256_sub_ps,
+    _mm256_sub_epi32, _mm256_sub_ps, _mm256_unpackhi_pd, _mm256_unpackhi_ps, _mm256_unpacklo_pd,
+    _mm256_unpacklo_ps,
 };
 
 use super::Lanes;
@@ -33,6 +35,34 @@ impl Simd for Avx2 {
     unsafe fn load(from: *const Lanes) -> Vector {
         let from = from.cast::<f32>();
         unsafe { [_mm256_load_ps(from), _mm256_load_ps(from.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn load_numbers(from: *const f32) -> Vector {
+        unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(rows: [Vector; 16]) -> [Vector; 16] {
+        let mut columns = rows;
+        for of_rows in 0..2 {
+            for of_columns in 0..2 {
+                let mut eight = [rows[0][0]; 8];
+                for k in 0..8 {
+                    eight[k] = rows[8 * of_rows + k][of_columns];
+                }
+                let eight = unsafe { transpose_eight(eight) };
+                for k in 0..8 {
+                    columns[8 * of_columns + k][of_rows] = eight[k];
+                }
+            }
+        }
+        columns
     }
 
     #[inline(always)]
@@ -199,4 +229,29 @@ impl Simd for Avx2 {
 unsafe fn halves(x: [__m256; 4]) -> __m256 {
     // SAFETY: as above.
     unsafe { _mm256_hadd_ps(_mm256_hadd_ps(x[0], x[1]), _mm256_hadd_ps(x[2], x[3])) }
+}
+
+#[inline(always)]
+unsafe fn transpose_eight(rows: [__m256; 8]) -> [__m256; 8] {
+    let (mut quads, mut columns) = (rows, rows);
+    // SAFETY: as above.
+    unsafe {
+        // Afterwards half `h` of `quads[4 * g + j]` is column `4 * h + j` of rows `4 * g..4 * g + 4`.
+        for g in 0..2 {
+            let at = 4 * g;
+            let ab_low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[at], rows[at + 1]));
+            let ab_high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[at], rows[at + 1]));
+            let cd_low = _mm256_castps_pd(_mm256_unpacklo_ps(rows[at + 2], rows[at + 3]));
+            let cd_high = _mm256_castps_pd(_mm256_unpackhi_ps(rows[at + 2], rows[at + 3]));
+            quads[at] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab_low, cd_low));
+            quads[at + 1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab_low, cd_low));
+            quads[at + 2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab_high, cd_high));
+            quads[at + 3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab_high, cd_high));
+        }
+        for j in 0..4 {
+            columns[j] = _mm256_permute2f128_ps::<0x20>(quads[j], quads[4 + j]);
+            columns[4 + j] = _mm256_permute2f128_ps::<0x31>(quads[j], quads[4 + j]);
+        }
+    }
+    columns
 }

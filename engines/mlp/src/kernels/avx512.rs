@@ -1,12 +1,13 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, _CMP_EQ_OQ, _CMP_GT_OQ, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC, _mm512_add_ps,
-    _mm512_castpd_ps, _mm512_castps_pd, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps,
-    _mm512_getexp_ps, _mm512_getmant_ps, _mm512_load_ps, _mm512_mask_blend_ps, _mm512_maskz_mov_ps,
-    _mm512_max_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_scalef_ps, _mm512_set1_ps,
-    _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_sqrt_ps, _mm512_store_ps, _mm512_storeu_ps,
-    _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    __m512, _CMP_EQ_OQ, _CMP_GT_OQ, _MM_HINT_T0, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC,
+    _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_cmp_ps_mask,
+    _mm512_div_ps, _mm512_fmadd_ps, _mm512_getexp_ps, _mm512_getmant_ps, _mm512_load_ps,
+    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps,
+    _mm512_reduce_add_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_setzero_ps,
+    _mm512_shuffle_f32x4, _mm512_sqrt_ps, _mm512_store_ps, _mm512_storeu_ps, _mm512_sub_ps,
+    _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::Lanes;
@@ -28,6 +29,49 @@ impl Simd for Avx512 {
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> __m512 {
         unsafe { _mm512_load_ps(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_numbers(from: *const f32) -> __m512 {
+        unsafe { _mm512_loadu_ps(from) }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(from: *const f32) {
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+
+    #[inline(always)]
+    unsafe fn transpose(rows: [__m512; 16]) -> [__m512; 16] {
+        let (mut quads, mut columns) = (rows, rows);
+        unsafe {
+            // Afterwards quarter `q` of `quads[4 * g + j]` is column `4 * q + j` of rows
+            // `4 * g..4 * g + 4`.
+            for g in 0..4 {
+                let at = 4 * g;
+                let ab_low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[at], rows[at + 1]));
+                let ab_high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[at], rows[at + 1]));
+                let cd_low = _mm512_castps_pd(_mm512_unpacklo_ps(rows[at + 2], rows[at + 3]));
+                let cd_high = _mm512_castps_pd(_mm512_unpackhi_ps(rows[at + 2], rows[at + 3]));
+                quads[at] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_low, cd_low));
+                quads[at + 1] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_low, cd_low));
+                quads[at + 2] = _mm512_castpd_ps(_mm512_unpacklo_pd(ab_high, cd_high));
+                quads[at + 3] = _mm512_castpd_ps(_mm512_unpackhi_pd(ab_high, cd_high));
+            }
+            for j in 0..4 {
+                let (a, b) = (quads[j], quads[4 + j]);
+                let (c, d) = (quads[8 + j], quads[12 + j]);
+                let ab_low = _mm512_shuffle_f32x4::<0b01_00_01_00>(a, b);
+                let ab_high = _mm512_shuffle_f32x4::<0b11_10_11_10>(a, b);
+                let cd_low = _mm512_shuffle_f32x4::<0b01_00_01_00>(c, d);
+                let cd_high = _mm512_shuffle_f32x4::<0b11_10_11_10>(c, d);
+                columns[j] = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab_low, cd_low);
+                columns[4 + j] = _mm512_shuffle_f32x4::<0b11_01_11_01>(ab_low, cd_low);
+                columns[8 + j] = _mm512_shuffle_f32x4::<0b10_00_10_00>(ab_high, cd_high);
+                columns[12 + j] = _mm512_shuffle_f32x4::<0b11_01_11_01>(ab_high, cd_high);
+            }
+        }
+        columns
     }
 
     #[inline(always)]

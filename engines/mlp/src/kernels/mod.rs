@@ -36,7 +36,7 @@ pub(crate) use linear::{LinearBackward, LinearForward, SumRows, WeightGradient};
 pub(crate) use loss::{BatchLoss, CrossEntropy, Judge};
 pub(crate) use norm::{NormBackward, NormForward, NormGradients, NormStatistics};
 pub(crate) use optimizer::{Adam, Sgd};
-pub(crate) use rows::{gather, scatter};
+pub(crate) use rows::{Gather, scatter};
 
 use portable::Portable;
 use simd::Simd;

@@ -49,6 +49,26 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_numbers(from: *const f32) -> [f32; 16] {
+        // SAFETY: the caller's 16 numbers can be read.
+        unsafe { *from.cast() }
+    }
+
+    #[inline(always)]
+    unsafe fn prefetch(_from: *const f32) {}
+
+    #[inline(always)]
+    unsafe fn transpose(rows: [[f32; 16]; 16]) -> [[f32; 16]; 16] {
+        let mut columns = [[0.0; 16]; 16];
+        for (r, row) in rows.iter().enumerate() {
+            for (c, column) in columns.iter_mut().enumerate() {
+                column[r] = row[c];
+            }
+        }
+        columns
+    }
+
+    #[inline(always)]
     unsafe fn store(to: *mut Lanes, x: [f32; 16]) {
         // SAFETY: the caller's lanes can be written.
         unsafe { (*to).0 = x }

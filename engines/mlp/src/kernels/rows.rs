@@ -1,34 +1,74 @@
 //! Rows into blocks and back.
 
-use super::{LANES, Lanes};
+use super::simd::Simd;
+use super::{Kernel, LANES, Lanes};
 
 /// Lays rows of an order into blocks, feature after feature: `[blocks][width]`.
 ///
 /// Lanes beyond the rows repeat the last one, so that they are numbers where it is.
 ///
 /// # Panics
-/// If a row is not there, or the blocks are not as many as the rows need.
-pub(crate) fn gather(
-    features: &[f32],
-    width: usize,
-    rows: impl ExactSizeIterator<Item = usize>,
-    blocks: &mut [Lanes],
-) {
-    let n_blocks = rows.len().div_ceil(LANES);
-    assert_eq!(
-        blocks.len(),
-        n_blocks * width,
-        "{n_blocks} blocks of {width}"
-    );
-    let mut rows = rows.peekable();
-    let mut row: &[f32] = &[];
-    for block in blocks.chunks_exact_mut(width) {
-        for lane in 0..LANES {
-            if let Some(next) = rows.next() {
-                row = &features[next * width..][..width];
+/// If a row is not there.
+pub(crate) struct Gather<'a, I> {
+    /// Row after row.
+    pub(crate) features: &'a [f32],
+    pub(crate) width: usize,
+    /// Positions of rows.
+    pub(crate) order: I,
+    pub(crate) blocks: &'a mut [Lanes],
+}
+
+/// How many rows ahead memory is asked for: rows in random order are in no cache.
+const AHEAD: usize = 2 * LANES;
+
+impl<I: ExactSizeIterator<Item = usize> + Clone> Kernel for Gather<'_, I> {
+    type Output = ();
+
+    fn check(&self) {
+        let n_blocks = self.order.len().div_ceil(LANES);
+        assert_eq!(self.blocks.len(), n_blocks * self.width, "blocks of rows");
+    }
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(mut self) {
+        let width = self.width;
+        let mut row: &[f32] = &[];
+        let mut ahead = self.order.clone().skip(AHEAD);
+        for block in self.blocks.chunks_exact_mut(width) {
+            let mut rows = [std::ptr::null(); LANES];
+            for lane in &mut rows {
+                if let Some(next) = self.order.next() {
+                    row = &self.features[next * width..][..width];
+                }
+                *lane = row.as_ptr();
             }
-            for (lanes, value) in block.iter_mut().zip(row) {
-                lanes.0[lane] = *value;
+            for next in ahead.by_ref().take(LANES) {
+                let row = self.features.as_ptr().wrapping_add(next * width);
+                for line in (0..width).step_by(LANES) {
+                    // SAFETY: any address will do.
+                    unsafe { S::prefetch(row.wrapping_add(line)) };
+                }
+            }
+            // SAFETY: each row has `width` numbers, and so many lanes the block.
+            unsafe {
+                let mut feature = 0;
+                while feature + LANES <= width {
+                    let mut square = [S::splat(0.0); LANES];
+                    for lane in 0..LANES {
+                        square[lane] = S::load_numbers(rows[lane].add(feature));
+                    }
+                    let square = S::transpose(square);
+                    for k in 0..LANES {
+                        S::store(block.as_mut_ptr().add(feature + k), square[k]);
+                    }
+                    feature += LANES;
+                }
+                while feature < width {
+                    for lane in 0..LANES {
+                        block[feature].0[lane] = *rows[lane].add(feature);
+                    }
+                    feature += 1;
+                }
             }
         }
     }

@@ -23,6 +23,12 @@ pub(crate) trait Simd: Copy {
     const GRADIENTS: usize;
 
     unsafe fn load(from: *const Lanes) -> Self::Vector;
+    /// As [`Simd::load`], from 16 numbers anywhere.
+    unsafe fn load_numbers(from: *const f32) -> Self::Vector;
+    /// Says that the numbers there will be read soon; any address will do.
+    unsafe fn prefetch(from: *const f32);
+    /// Exchanges rows and columns.
+    unsafe fn transpose(rows: [Self::Vector; 16]) -> [Self::Vector; 16];
     unsafe fn store(to: *mut Lanes, x: Self::Vector);
     unsafe fn splat(x: f32) -> Self::Vector;
     /// `a * b + c`.
