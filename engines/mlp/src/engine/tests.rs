@@ -1,3 +1,5 @@
+use std::sync::Mutex;
+
 use firebrick_core::dataset::Split;
 use firebrick_core::engine::{Epoch, Silent, Trained, Verdict};
 use firebrick_core::graph::{Annotations, NumberFormat};
@@ -257,4 +259,158 @@ fn a_panic_fails_its_candidate_alone() {
     assert!(reason.contains("out of luck"), "{reason}");
     trained(&outcomes[0]);
     trained(&outcomes[2]);
+}
+
+/// A network with normalisation, relu and dropout in the middle, of widths that fill no vector.
+fn deep(first: usize, second: usize) -> Graph {
+    let text = format!(
+        "x = input[5]
+        a = linear(x, out={first}, bias=false)
+        b = batch_norm(a)
+        c = relu(b)
+        d = linear(c, out={second})
+        e = relu(d)
+        f = dropout(e, p=0.1)
+        g = batch_norm(f)
+        h = linear(g, out=3)
+        output = output(h)"
+    );
+    text.parse().unwrap()
+}
+
+#[test]
+fn threads_change_no_bit_of_candidates_of_many_sizes() {
+    let candidate = |(seed, (first, second)): (usize, (usize, usize))| Candidate {
+        graph: deep(first, second),
+        seed: seed as u64,
+        weights: None,
+    };
+    let widths = [(3, 7), (40, 33), (1, 1), (17, 64), (8, 8)];
+    let candidates: Vec<Candidate> = widths.into_iter().enumerate().map(candidate).collect();
+    let [one, three] = [1, 3].map(|threads| train(&candidates, &recipe(3, 25), threads, &Silent));
+    for (one, three) in one.iter().zip(&three) {
+        assert_eq!(trained(one), trained(three));
+    }
+    for candidate in 0..candidates.len() {
+        let alone = train(
+            &candidates[candidate..=candidate],
+            &recipe(3, 25),
+            1,
+            &Silent,
+        );
+        assert_eq!(trained(&alone[0]), trained(&one[candidate]));
+    }
+}
+
+#[test]
+fn the_largest_candidates_begin_first() {
+    struct Order(Mutex<Vec<usize>>);
+    impl Observer for Order {
+        fn epoch(&self, candidate: usize, _epoch: &Epoch) -> Verdict {
+            self.0.lock().unwrap().push(candidate);
+            Verdict::Continue
+        }
+    }
+    let widths = [(4, 4), (64, 64), (16, 16)];
+    let candidate = |(first, second)| Candidate {
+        graph: deep(first, second),
+        seed: 1,
+        weights: None,
+    };
+    let order = Order(Mutex::default());
+    train(&widths.map(candidate), &recipe(1, 32), 1, &order);
+    assert_eq!(order.0.into_inner().unwrap(), [1, 2, 0]);
+}
+
+#[test]
+fn a_row_is_predicted_alone_as_among_others() {
+    let graph = deep(9, 20);
+    let weights = Weights::init(&graph, 3);
+    let features = rows(&graph, 150).features;
+    for path in Path::available() {
+        let predict = |features: &[f32]| {
+            let engine = MlpEngine::on(path);
+            engine
+                .predict(&graph, &weights, features, &placement(1))
+                .unwrap()
+        };
+        let together = predict(&features);
+        for row in [0, 15, 16, 127, 128, 149] {
+            let alone = predict(&features[row * 5..][..5]);
+            assert_eq!(
+                alone,
+                together[row * 3..][..3],
+                "row {row} on {}",
+                path.name()
+            );
+        }
+    }
+}
+
+#[test]
+fn judges_as_core_judges_the_predictions() {
+    let graph = deep(9, 20);
+    let weights = Weights::init(&graph, 3);
+    for n_rows in [1, 16, 77, 300] {
+        let rows = rows(&graph, n_rows);
+        let engine = MlpEngine::new();
+        let logits = engine.predict(&graph, &weights, &rows.features, &placement(1));
+        let expected = Evaluation::of(&logits.unwrap(), &rows.labels);
+        let judged = engine
+            .evaluate(&graph, &weights, rows.rows(), &placement(1))
+            .unwrap();
+        assert!(
+            (judged.loss - expected.loss).abs() < 1e-6,
+            "{judged:?}, not {expected:?}"
+        );
+        assert_eq!(judged.accuracy, expected.accuracy);
+        assert_eq!(judged.macro_accuracy, expected.macro_accuracy);
+    }
+}
+
+#[test]
+fn paths_agree_but_for_rounding() {
+    let graph = deep(20, 9);
+    let rows = rows(&graph, 200);
+    let losses: Vec<f64> = Path::available()
+        .into_iter()
+        .map(|path| {
+            let job = TrainJob {
+                candidates: &candidates(&graph, 1),
+                train: rows.rows(),
+                validation: rows.rows(),
+                recipe: &recipe(2, 32),
+                placement: &placement(1),
+            };
+            let outcomes = MlpEngine::on(path).train(&job, &Silent).unwrap();
+            trained(&outcomes[0]).epochs[1].train_loss
+        })
+        .collect();
+    for loss in &losses {
+        assert!((loss - losses[0]).abs() < 1e-4, "{losses:?}");
+    }
+}
+
+#[test]
+fn a_layer_of_1024_learns() {
+    let graph = deep(1024, 33);
+    let gentle = Recipe {
+        learning_rate: 1e-3,
+        ..recipe(6, 32)
+    };
+    let outcomes = train(&candidates(&graph, 1), &gentle, 1, &Silent);
+    let epochs = &trained(&outcomes[0]).epochs;
+    let (first, last) = (epochs[0].train_loss, epochs[5].train_loss);
+    assert!(last < 0.7 * first, "{first} to {last}");
+}
+
+#[test]
+fn a_chain_without_layers_is_judged() {
+    let graph: Graph = "x = input[3]\ny = output(x)".parse().unwrap();
+    let outcomes = train(&candidates(&graph, 1), &recipe(1, 7), 1, &Silent);
+    let trained = trained(&outcomes[0]);
+    assert_eq!(
+        trained.epochs[0].train_accuracy,
+        trained.epochs[0].validation.accuracy
+    );
 }

@@ -29,7 +29,7 @@ impl Simd for Avx2 {
     type Sum = __m256;
     const RESULTS: usize = 4;
     const BLOCKS: usize = 1;
-    const GRADIENTS: usize = 2;
+    const INPUTS: usize = 4;
 
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> Vector {

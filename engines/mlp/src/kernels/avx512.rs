@@ -24,7 +24,7 @@ impl Simd for Avx512 {
     type Sum = __m512;
     const RESULTS: usize = 8;
     const BLOCKS: usize = 2;
-    const GRADIENTS: usize = 4;
+    const INPUTS: usize = 8;
 
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> __m512 {

@@ -1,5 +1,7 @@
 //! Linear layers: tiles of results stay in registers while the other side streams by.
 
+use std::ops::Range;
+
 use super::simd::Simd;
 use super::{Kernel, Lanes, check_values};
 
@@ -285,54 +287,66 @@ impl Kernel for WeightGradient<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
-        // SAFETY: `i` and `o` plus the sizes of a tile never pass the widths.
-        unsafe {
-            let mut i = 0;
-            while i + 4 <= self.inputs {
-                self.row::<S, 4>(i);
-                i += 4;
+        let chunk = (CACHED / self.outputs).max(1);
+        let mut start = 0;
+        while start < self.blocks {
+            let end = self.blocks.min(start + chunk);
+            // SAFETY: the blocks are there, and `i` plus the inputs of a tile never passes them.
+            unsafe {
+                let mut i = 0;
+                while S::INPUTS == 8 && i + 8 <= self.inputs {
+                    self.row::<S, 8>(start..end, i);
+                    i += 8;
+                }
+                while i + 4 <= self.inputs {
+                    self.row::<S, 4>(start..end, i);
+                    i += 4;
+                }
+                while i < self.inputs {
+                    self.row::<S, 1>(start..end, i);
+                    i += 1;
+                }
             }
-            while i < self.inputs {
-                self.row::<S, 1>(i);
-                i += 1;
-            }
+            start = end;
         }
     }
 }
 
+/// Lanes of gradients that a pass over the weights reads: those of many blocks pay for finishing
+/// the sums, but have to stay in the cache from one row of tiles to the next.
+const CACHED: usize = 256 * 1024 / size_of::<Lanes>();
+
 impl WeightGradient<'_> {
     #[inline(always)]
-    unsafe fn row<S: Simd, const I: usize>(&mut self, i: usize) {
-        // SAFETY: as the caller's.
+    unsafe fn row<S: Simd, const I: usize>(&mut self, blocks: Range<usize>, i: usize) {
+        // SAFETY: `o` plus the outputs of a tile never passes them, and as the caller promises.
         unsafe {
             let mut o = 0;
-            if S::GRADIENTS == 4 {
-                while o + 4 <= self.outputs {
-                    self.tile::<S, I, 4>(i, o);
-                    o += 4;
-                }
-            }
             while o + 2 <= self.outputs {
-                self.tile::<S, I, 2>(i, o);
+                self.tile::<S, I, 2>(blocks.clone(), i, o);
                 o += 2;
             }
             if o < self.outputs {
-                self.tile::<S, I, 1>(i, o);
+                self.tile::<S, I, 1>(blocks, i, o);
             }
         }
     }
 
-    /// Sums over all blocks in registers: adding to memory block by block takes four times as long.
+    /// Sums over blocks in registers: adding to memory block by block takes four times as long.
     #[inline(always)]
-    unsafe fn tile<S: Simd, const I: usize, const O: usize>(&mut self, i: usize, o: usize) {
+    unsafe fn tile<S: Simd, const I: usize, const O: usize>(
+        &mut self,
+        blocks: Range<usize>,
+        i: usize,
+        o: usize,
+    ) {
         // SAFETY: `I` inputs from `i` and `O` outputs from `o` on are in every block.
         unsafe {
             let mut sums = [[S::zero_sum(); O]; I];
-            let mut x = self.x.as_ptr().add(i);
-            let mut by_y = self.by_y.as_ptr().add(o);
-            for _ in 0..self.blocks {
-                let zero = S::splat(0.0);
-                let mut gradients = [zero; O];
+            let mut x = self.x.as_ptr().add(blocks.start * self.inputs + i);
+            let mut by_y = self.by_y.as_ptr().add(blocks.start * self.outputs + o);
+            for _ in 0..blocks.len() {
+                let mut gradients = [S::splat(0.0); O];
                 for k in 0..O {
                     gradients[k] = S::load(by_y.add(k));
                 }
@@ -349,7 +363,8 @@ impl WeightGradient<'_> {
             for j in 0..I {
                 let row = self.by_weight.as_mut_ptr().add((i + j) * self.outputs + o);
                 for k in 0..O {
-                    *row.add(k) = totals[j][k];
+                    let before = if blocks.start == 0 { 0.0 } else { *row.add(k) };
+                    *row.add(k) = before + totals[j][k];
                 }
             }
         }

@@ -187,7 +187,7 @@ pub(super) unsafe fn exp<S: Simd>(x: S::Vector) -> S::Vector {
         // Adding and taking away 1.5 * 2^23 rounds to a whole number.
         let round = S::splat(12_582_912.0);
         let power = S::sub(S::fma(x, S::splat(std::f32::consts::LOG2_E), round), round);
-        let rest = S::fma(power, S::splat(-0.693_359_375), x);
+        let rest = S::fma(power, S::splat(-0.693_359_4), x);
         let rest = S::fma(power, S::splat(2.121_944_4e-4), rest);
         let mut p = S::splat(1.987_569_1e-4);
         for coefficient in [
@@ -195,7 +195,7 @@ pub(super) unsafe fn exp<S: Simd>(x: S::Vector) -> S::Vector {
             8.333_452e-3,
             4.166_579_6e-2,
             1.666_666_5e-1,
-            5.000_000_1e-1,
+            5e-1,
         ] {
             p = S::fma(p, rest, S::splat(coefficient));
         }
@@ -237,7 +237,7 @@ pub(super) unsafe fn ln<S: Simd>(x: S::Vector) -> S::Vector {
         let y = S::mul(S::mul(p, f), squared);
         let y = S::fma(exponent, S::splat(-2.121_944_4e-4), y);
         let y = S::fma(squared, S::splat(-0.5), y);
-        let y = S::fma(exponent, S::splat(0.693_359_375), S::add(f, y));
+        let y = S::fma(exponent, S::splat(0.693_359_4), S::add(f, y));
         // Makes no number of what is none, which the bits do not show everywhere.
         S::add(y, S::sub(x, x))
     }

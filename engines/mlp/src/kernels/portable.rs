@@ -40,7 +40,7 @@ impl Simd for Portable {
     type Sum = [f32; 4];
     const RESULTS: usize = 2;
     const BLOCKS: usize = 1;
-    const GRADIENTS: usize = 2;
+    const INPUTS: usize = 4;
 
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> [f32; 16] {

@@ -19,8 +19,8 @@ pub(crate) trait Simd: Copy {
     const RESULTS: usize;
     /// For how many blocks: 1 or 2.
     const BLOCKS: usize;
-    /// How many results a gradient by weights keeps in registers at a time, for 4 inputs: 2 or 4.
-    const GRADIENTS: usize;
+    /// How many inputs a gradient by weights keeps in registers at a time, for 2 results: 4 or 8.
+    const INPUTS: usize;
 
     unsafe fn load(from: *const Lanes) -> Self::Vector;
     /// As [`Simd::load`], from 16 numbers anywhere.
