@@ -43,7 +43,7 @@ const NETWORK: &str = "
 /// Returns how often memory was asked for while a network was trained on so many rows.
 fn allocations(n_rows: usize) -> usize {
     let candidate = Candidate {
-        graph: NETWORK.parse().unwrap(),
+        graph: NETWORK.parse().expect("the network can be parsed"),
         seed: 1,
         weights: None,
     };
@@ -76,7 +76,8 @@ fn allocations(n_rows: usize) -> usize {
         },
     };
     let before = ALLOCATIONS.load(Ordering::Relaxed);
-    let outcomes = MlpEngine::new().train(&job, &Silent).unwrap();
+    let outcomes = MlpEngine::new().train(&job, &Silent);
+    let outcomes = outcomes.expect("the job can be trained");
     let after = ALLOCATIONS.load(Ordering::Relaxed);
     assert!(matches!(outcomes[0], TrainOutcome::Trained(_)));
     after - before
