@@ -1,5 +1,6 @@
 //! Linear layers: tiles of results stay in registers while the other side streams by.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::simd::Simd;
@@ -287,7 +288,7 @@ impl Kernel for WeightGradient<'_> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(mut self) {
-        let chunk = (CACHED / self.outputs).max(1);
+        let chunk = (CACHED / self.outputs).clamp(1, BLOCKS);
         let mut start = 0;
         while start < self.blocks {
             let end = self.blocks.min(start + chunk);
@@ -315,35 +316,59 @@ impl Kernel for WeightGradient<'_> {
 /// Lanes of gradients that a pass over the weights reads: those of many blocks pay for finishing
 /// the sums, but have to stay in the cache from one row of tiles to the next.
 const CACHED: usize = 256 * 1024 / size_of::<Lanes>();
+/// Blocks that a pass over the weights reads at most.
+const BLOCKS: usize = 64;
+/// From how many outputs on it pays to copy the inputs of a row of tiles side by side.
+const MANY: usize = 32;
 
 impl WeightGradient<'_> {
     #[inline(always)]
     unsafe fn row<S: Simd, const I: usize>(&mut self, blocks: Range<usize>, i: usize) {
-        // SAFETY: `o` plus the outputs of a tile never passes them, and as the caller promises.
+        // SAFETY: `o` plus the outputs of a tile never passes them, the copy has room for `BLOCKS`
+        // blocks of 8, and as the caller promises.
         unsafe {
+            let mut copy = [const { MaybeUninit::<Lanes>::uninit() }; BLOCKS * 8];
+            let mut x = (
+                self.x.as_ptr().add(blocks.start * self.inputs + i),
+                self.inputs,
+            );
+            if self.outputs >= MANY {
+                // Where blocks lie a power of two apart they would compete for few places in the
+                // nearest cache.
+                let copy = copy.as_mut_ptr().cast::<Lanes>();
+                for block in 0..blocks.len() {
+                    for j in 0..I {
+                        S::store(copy.add(block * I + j), S::load(x.0.add(block * x.1 + j)));
+                    }
+                }
+                x = (copy.cast_const(), I);
+            }
             let mut o = 0;
             while o + 2 <= self.outputs {
-                self.tile::<S, I, 2>(blocks.clone(), i, o);
+                self.tile::<S, I, 2>(blocks.clone(), x, i, o);
                 o += 2;
             }
             if o < self.outputs {
-                self.tile::<S, I, 1>(blocks, i, o);
+                self.tile::<S, I, 1>(blocks, x, i, o);
             }
         }
     }
 
+    /// Computes `I` by `O` gradients, from the first of the inputs and how many lanes further those
+    /// of the next block lie.
+    ///
     /// Sums over blocks in registers: adding to memory block by block takes four times as long.
     #[inline(always)]
     unsafe fn tile<S: Simd, const I: usize, const O: usize>(
         &mut self,
         blocks: Range<usize>,
+        (mut x, x_step): (*const Lanes, usize),
         i: usize,
         o: usize,
     ) {
         // SAFETY: `I` inputs from `i` and `O` outputs from `o` on are in every block.
         unsafe {
             let mut sums = [[S::zero_sum(); O]; I];
-            let mut x = self.x.as_ptr().add(blocks.start * self.inputs + i);
             let mut by_y = self.by_y.as_ptr().add(blocks.start * self.outputs + o);
             for _ in 0..blocks.len() {
                 let mut gradients = [S::splat(0.0); O];
@@ -356,7 +381,7 @@ impl WeightGradient<'_> {
                         sums[j][k] = S::add_products(sums[j][k], value, gradients[k]);
                     }
                 }
-                x = x.wrapping_add(self.inputs);
+                x = x.wrapping_add(x_step);
                 by_y = by_y.wrapping_add(self.outputs);
             }
             let totals = S::totals(sums);
