@@ -10,6 +10,7 @@ use firebrick_core::testing::check_engine;
 use rand::RngExt;
 
 use super::*;
+use crate::kernels::counting::allocations;
 
 const CHAIN: &str = "
     x = input[4]
@@ -366,6 +367,9 @@ fn judges_as_core_judges_the_predictions() {
         assert_eq!(judged.accuracy, expected.accuracy);
         assert_eq!(judged.macro_accuracy, expected.macro_accuracy);
     }
+    let nothing = Split::default();
+    let judged = MlpEngine::new().evaluate(&graph, &weights, nothing.rows(), &placement(1));
+    assert!(judged.unwrap().loss.is_nan());
 }
 
 #[test]
@@ -413,4 +417,27 @@ fn a_chain_without_layers_is_judged() {
         trained.epochs[0].train_accuracy,
         trained.epochs[0].validation.accuracy
     );
+}
+
+/// Returns how often memory was asked for while a network was trained on so many rows.
+fn allocations_of(graph: &Graph, n_rows: usize) -> usize {
+    let rows = rows(graph, n_rows);
+    let job = TrainJob {
+        candidates: &candidates(graph, 1),
+        train: rows.rows(),
+        validation: rows.rows(),
+        recipe: &recipe(2, 32),
+        placement: &placement(1),
+    };
+    let train = || train::train(0, &job, Path::available()[0], &Silent);
+    let (count, outcome) = allocations(train);
+    trained(&outcome);
+    count
+}
+
+#[test]
+fn steps_allocate_nothing() {
+    let graph = deep(12, 9);
+    // 2 steps an epoch, and 100.
+    assert_eq!(allocations_of(&graph, 64), allocations_of(&graph, 3200));
 }

@@ -34,16 +34,19 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> Vector {
         let from = from.cast::<f32>();
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_load_ps(from), _mm256_load_ps(from.add(8))] }
     }
 
     #[inline(always)]
     unsafe fn load_numbers(from: *const f32) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))] }
     }
 
     #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
+        // SAFETY: as for all blocks here.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
@@ -56,6 +59,7 @@ impl Simd for Avx2 {
                 for k in 0..8 {
                     eight[k] = rows[8 * of_rows + k][of_columns];
                 }
+                // SAFETY: as for all blocks here.
                 let eight = unsafe { transpose_eight(eight) };
                 for k in 0..8 {
                     columns[8 * of_columns + k][of_rows] = eight[k];
@@ -68,6 +72,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn store(to: *mut Lanes, x: Vector) {
         let to = to.cast::<f32>();
+        // SAFETY: as for all blocks here.
         unsafe {
             _mm256_store_ps(to, x[0]);
             _mm256_store_ps(to.add(8), x[1]);
@@ -76,11 +81,13 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_set1_ps(x); 2] }
     }
 
     #[inline(always)]
     unsafe fn fma(a: Vector, b: Vector, c: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe {
             [
                 _mm256_fmadd_ps(a[0], b[0], c[0]),
@@ -91,37 +98,44 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn add(a: Vector, b: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_add_ps(a[0], b[0]), _mm256_add_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     unsafe fn sub(a: Vector, b: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_sub_ps(a[0], b[0]), _mm256_sub_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     unsafe fn mul(a: Vector, b: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_mul_ps(a[0], b[0]), _mm256_mul_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     unsafe fn div(a: Vector, b: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_div_ps(a[0], b[0]), _mm256_div_ps(a[1], b[1])] }
     }
 
     #[inline(always)]
     unsafe fn sqrt(x: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_sqrt_ps(x[0]), _mm256_sqrt_ps(x[1])] }
     }
 
     #[inline(always)]
     unsafe fn at_least(x: Vector, least: Vector) -> Vector {
         // Of a NaN and a number, the instruction returns the second.
+        // SAFETY: as for all blocks here.
         unsafe { [_mm256_max_ps(least[0], x[0]), _mm256_max_ps(least[1], x[1])] }
     }
 
     #[inline(always)]
     unsafe fn if_greater(a: Vector, b: Vector, then: Vector, otherwise: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe {
             let mask = [
                 _mm256_cmp_ps::<_CMP_GT_OQ>(a[0], b[0]),
@@ -136,6 +150,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn if_equal(a: Vector, b: Vector, then: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe {
             [
                 _mm256_and_ps(_mm256_cmp_ps::<_CMP_EQ_OQ>(a[0], b[0]), then[0]),
@@ -146,6 +161,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn power_of_two(x: Vector) -> Vector {
+        // SAFETY: as for all blocks here.
         unsafe {
             let bias = _mm256_set1_epi32(127);
             let [a, b] = [_mm256_cvtps_epi32(x[0]), _mm256_cvtps_epi32(x[1])];
@@ -158,6 +174,7 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn split(x: Vector) -> (Vector, Vector) {
+        // SAFETY: as for all blocks here.
         unsafe {
             let (low, one) = (
                 _mm256_set1_epi32(0x007f_ffff),
@@ -179,16 +196,19 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     unsafe fn zero_sum() -> __m256 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm256_setzero_ps() }
     }
 
     #[inline(always)]
     unsafe fn add_products(sum: __m256, a: Vector, b: Vector) -> __m256 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm256_fmadd_ps(a[1], b[1], _mm256_fmadd_ps(a[0], b[0], sum)) }
     }
 
     #[inline(always)]
     unsafe fn total(sum: __m256) -> f32 {
+        // SAFETY: as for all blocks here.
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(sum), _mm256_extractf128_ps::<1>(sum));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
@@ -199,6 +219,7 @@ impl Simd for Avx2 {
     #[inline(always)]
     unsafe fn totals<const I: usize, const O: usize>(sums: [[__m256; O]; I]) -> [[f32; O]; I] {
         let mut totals = [[0.0; O]; I];
+        // SAFETY: as for all blocks here.
         let mut flat = [unsafe { Self::zero_sum() }; 8];
         for (k, flat) in flat.iter_mut().enumerate() {
             if k < I * O {
@@ -206,6 +227,7 @@ impl Simd for Avx2 {
             }
         }
         let mut numbers = [0.0; 8];
+        // SAFETY: as for all blocks here.
         unsafe {
             let (a, b) = (
                 halves([flat[0], flat[1], flat[2], flat[3]]),

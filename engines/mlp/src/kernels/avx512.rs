@@ -13,11 +13,11 @@ use std::arch::x86_64::{
 use super::Lanes;
 use super::simd::Simd;
 
-/// x86-64 with AVX-512 (F).
+/// x86-64 with AVX-512 F, DQ and VL.
 #[derive(Clone, Copy)]
 pub(super) struct Avx512;
 
-// SAFETY, of every block below: the machine has AVX-512F, and pointers are those of lanes, which
+// SAFETY, of every block below: the machine has AVX-512 F, DQ and VL, and pointers are those of lanes, which
 // are aligned to 64 bytes, as callers of `Simd` promise.
 impl Simd for Avx512 {
     type Vector = __m512;
@@ -28,22 +28,26 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn load(from: *const Lanes) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_load_ps(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn load_numbers(from: *const f32) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_loadu_ps(from) }
     }
 
     #[inline(always)]
     unsafe fn prefetch(from: *const f32) {
+        // SAFETY: as for all blocks here.
         unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
     }
 
     #[inline(always)]
     unsafe fn transpose(rows: [__m512; 16]) -> [__m512; 16] {
         let (mut quads, mut columns) = (rows, rows);
+        // SAFETY: as for all blocks here.
         unsafe {
             // Afterwards quarter `q` of `quads[4 * g + j]` is column `4 * q + j` of rows
             // `4 * g..4 * g + 4`.
@@ -76,67 +80,80 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn store(to: *mut Lanes, x: __m512) {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_store_ps(to.cast(), x) }
     }
 
     #[inline(always)]
     unsafe fn splat(x: f32) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_set1_ps(x) }
     }
 
     #[inline(always)]
     unsafe fn fma(a: __m512, b: __m512, c: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_fmadd_ps(a, b, c) }
     }
 
     #[inline(always)]
     unsafe fn add(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_add_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn sub(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_sub_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn mul(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_mul_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn div(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_div_ps(a, b) }
     }
 
     #[inline(always)]
     unsafe fn sqrt(x: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_sqrt_ps(x) }
     }
 
     #[inline(always)]
     unsafe fn at_least(x: __m512, least: __m512) -> __m512 {
         // Of a NaN and a number, the instruction returns the second.
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_max_ps(least, x) }
     }
 
     #[inline(always)]
     unsafe fn if_greater(a: __m512, b: __m512, then: __m512, otherwise: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b), otherwise, then) }
     }
 
     #[inline(always)]
     unsafe fn if_equal(a: __m512, b: __m512, then: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_maskz_mov_ps(_mm512_cmp_ps_mask::<_CMP_EQ_OQ>(a, b), then) }
     }
 
     #[inline(always)]
     unsafe fn power_of_two(x: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_scalef_ps(_mm512_set1_ps(1.0), x) }
     }
 
     #[inline(always)]
     unsafe fn split(x: __m512) -> (__m512, __m512) {
+        // SAFETY: as for all blocks here.
         unsafe {
             let mantissa = _mm512_getmant_ps::<_MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC>(x);
             (mantissa, _mm512_getexp_ps(x))
@@ -145,22 +162,26 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     unsafe fn zero_sum() -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_setzero_ps() }
     }
 
     #[inline(always)]
     unsafe fn add_products(sum: __m512, a: __m512, b: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_fmadd_ps(a, b, sum) }
     }
 
     #[inline(always)]
     unsafe fn total(sum: __m512) -> f32 {
+        // SAFETY: as for all blocks here.
         unsafe { _mm512_reduce_add_ps(sum) }
     }
 
     #[inline(always)]
     unsafe fn totals<const I: usize, const O: usize>(sums: [[__m512; O]; I]) -> [[f32; O]; I] {
         let mut totals = [[0.0; O]; I];
+        // SAFETY: as for all blocks here.
         let mut flat = [unsafe { Self::zero_sum() }; 16];
         for (k, flat) in flat.iter_mut().enumerate() {
             if k < I * O {
@@ -168,6 +189,7 @@ impl Simd for Avx512 {
             }
         }
         let mut numbers = [0.0; 16];
+        // SAFETY: as for all blocks here.
         unsafe {
             // Four registers to one: in each quarter of it, the four sums over that quarter.
             let mut quarters = [Self::zero_sum(); 4];

@@ -6,7 +6,16 @@
 //! gradients are 0.
 //!
 //! Kernels are written once over [`Simd`](simd::Simd) and compiled once a [`Path`]. On one path the
-//! result is the same, bit for bit; paths differ in the order of additions.
+//! result is the same, bit for bit; paths differ in the order of additions. Machines without AVX2
+//! (those with NEON too) take the portable path, whose arrays compilers turn into vectors.
+//!
+//! Tests hold every kernel against plain f64 on every path of the machine. They also run under the
+//! address sanitizer, and the portable path under Miri:
+//!
+//! ```text
+//! RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p firebrick-engine-mlp --lib --target x86_64-unknown-linux-gnu
+//! cargo +nightly miri test -p firebrick-engine-mlp kernels
+//! ```
 #![expect(
     unsafe_code,
     reason = "vectors and pointers without checks are what these are for"
@@ -20,6 +29,8 @@
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(test)]
+pub(crate) mod counting;
 mod elements;
 mod linear;
 mod loss;
@@ -90,7 +101,11 @@ impl Path {
         let mut paths = Vec::new();
         #[cfg(target_arch = "x86_64")]
         {
-            if is_x86_feature_detected!("avx512f") {
+            // What `on_avx512` and `on_avx2` enable.
+            if is_x86_feature_detected!("avx512f")
+                && is_x86_feature_detected!("avx512dq")
+                && is_x86_feature_detected!("avx512vl")
+            {
                 paths.push(Self(Kind::Avx512));
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -147,7 +162,7 @@ pub(crate) trait Kernel {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512dq,avx512vl,avx2,fma")]
+#[target_feature(enable = "avx512f,avx512dq,avx512vl")]
 unsafe fn on_avx512<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: as the caller promises.
     unsafe { kernel.run::<avx512::Avx512>() }
