@@ -5,7 +5,7 @@
 //! last block beyond the batch hold numbers that are finite where those of the batch are; their
 //! gradients are 0.
 //!
-//! Kernels are written once over [`Simd`](simd::Simd) and compiled once a [`Path`]. On one path the
+//! Kernels are written once over [`Simd`] and compiled once a [`Path`]. On one path the
 //! result is the same, bit for bit; paths differ in the order of additions. Machines without AVX2
 //! (those with NEON too) take the portable path, whose arrays compilers turn into vectors.
 //!
