@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
+use firebrick_core::dataset::Dataset;
 use firebrick_core::engine::{
     Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict,
 };
@@ -22,7 +23,7 @@ use crate::output::progress::Progress;
 use crate::output::table::{self, number};
 use crate::plugins::Plugins;
 use crate::prepare;
-use crate::study::Verb;
+use crate::study::{Loaded, Verb};
 
 /// Trains the base network and returns the exit code: 0 done, 1 it went wrong, 130 interrupted.
 pub(crate) fn run(
@@ -77,7 +78,7 @@ pub(crate) fn run(
         }
         None => return Err(anyhow!("the engine returned no result")),
     };
-    write_curves(&out, &study.model.name, &trained.epochs)?;
+    write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
     write_checkpoint(&out, &candidates[0], &trained)?;
     print(&trained, format);
     eprintln!("results are in `{}`", out.display());
@@ -148,7 +149,17 @@ fn metrics_csv(epochs: &[Epoch]) -> String {
     csv
 }
 
-fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
+/// Returns what the pictures are about.
+fn subject(loaded: &Loaded, dataset: &Dataset) -> String {
+    let simulated = if dataset.simulated {
+        " (simulated)"
+    } else {
+        ""
+    };
+    format!("{} on {}{simulated}", loaded.study.model.name, dataset.name)
+}
+
+fn write_curves(out: &Path, subject: &str, epochs: &[Epoch]) -> Result<()> {
     files::write(&out.join("metrics.csv"), metrics_csv(epochs))?;
     let curve = |label, value: fn(&Epoch) -> f64| Curve {
         label,
@@ -158,7 +169,7 @@ fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
             .collect(),
     };
     let accuracy = Chart {
-        title: &format!("Accuracy of {model}"),
+        title: &format!("Accuracy of {subject}"),
         x: "epoch",
         y: "share of rows that are right",
         curves: vec![
@@ -167,7 +178,7 @@ fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
         ],
     };
     let loss = Chart {
-        title: &format!("Loss of {model}"),
+        title: &format!("Loss of {subject}"),
         x: "epoch",
         y: "cross-entropy (nats)",
         curves: vec![
