@@ -149,6 +149,10 @@ pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Data
             LoadError::UnknownDataset { .. } | LoadError::NotFound { .. } => {
                 blamed(loaded.blame(Subject::Dataset, error.to_string(), hint))
             }
+            LoadError::RowCount { .. } => {
+                let subject = Subject::Key("dataset.n_rows");
+                blamed(loaded.blame(subject, error.to_string(), hint))
+            }
             // Everything else names the file, the line and the column itself.
             _ => maybe_hinted(error, hint),
         }

@@ -37,9 +37,7 @@ pub(crate) fn run(
     let base = prepare::base(&loaded, &plugins.registry, environment)?;
     let chosen = prepare::engine(&loaded, &plugins.registry, &base.graph, Some(1))?;
     let out = prepare::out_folder(args, study);
-    if let Some(kept) = files::fresh_folder(&out)? {
-        eprintln!("note: earlier results are kept in `{}`", kept.display());
-    }
+    let _folder = files::fresh_folder(&out)?;
     files::write(&out.join(files::CONFIG), study.to_toml())?;
     prepare::describe(&base.dataset, &base.graph, &study.model.name, &chosen);
 
@@ -70,6 +68,10 @@ pub(crate) fn run(
         .train(&job, &watch)
         .context("the engine can't train")?;
     progress.finish();
+    if !out.is_dir() {
+        files::make_again(&out)?;
+        files::write(&out.join(files::CONFIG), study.to_toml())?;
+    }
     let trained = match outcomes.into_iter().next() {
         Some(TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained)) => trained,
         Some(TrainOutcome::Failed { reason }) => {

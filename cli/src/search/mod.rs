@@ -84,15 +84,14 @@ pub(crate) fn run(
     let mut strategy = strategy(&loaded, registry, &search, &strategy_study)?;
     constant::warn(&space.space, &spelling, &builder, &search.goal);
     let out = prepare::out_folder(&args.run, &loaded.study);
-    if let Some(kept) = files::fresh_folder(&out)? {
-        eprintln!("note: earlier results are kept in `{}`", kept.display());
-    }
+    let _folder = files::fresh_folder(&out)?;
     let provenance = prepare::provenance(&loaded.study, &base.dataset, plugins.versions());
     let results = Results {
         out: &out,
         provenance: &provenance,
+        config: loaded.study.to_toml(),
     };
-    results.start(&loaded.study.to_toml())?;
+    results.start()?;
     prepare::describe(
         &base.dataset,
         &builder.base,
@@ -146,7 +145,11 @@ pub(crate) fn run(
         },
     );
     progress.finish();
-    let end = end.inspect_err(|_| say_kept(&progressed))?;
+    let end = end.inspect_err(|_| {
+        if results.write(&progressed).is_ok() {
+            eprintln!("{}", kept(progressed.records.len()));
+        }
+    })?;
     say_end(end, &progressed, &search, space.space.size());
     results.judge_front(&mut progressed, &evaluator)?;
     results.write(&progressed)?;
@@ -245,8 +248,12 @@ fn announce(search: &Search, space: &SearchSpace) {
     );
 }
 
-fn say_kept(progressed: &Progressed) {
-    eprintln!("{} finished trials are kept", progressed.records.len());
+fn kept(n_trials: usize) -> String {
+    match n_trials {
+        0 => "no trial was finished".to_owned(),
+        1 => "1 finished trial is kept".to_owned(),
+        n_trials => format!("{n_trials} finished trials are kept"),
+    }
 }
 
 fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128>) {
@@ -254,16 +261,13 @@ fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128
     match end {
         End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials"),
         End::Stopped if interrupt::interrupted() => {
-            eprintln!("interrupted: {n_trials} finished trials are kept");
+            eprintln!("interrupted: {}", kept(n_trials));
         }
-        End::Stopped => eprintln!("time is over: {n_trials} finished trials are kept"),
+        End::Stopped => eprintln!("time is over: {}", kept(n_trials)),
         End::Spent => {
             let left = size.map(|size| size.saturating_sub(n_trials as u128));
             if let Some(left) = left.filter(|left| *left > 0) {
-                eprintln!(
-                    "{} trials done, {left} candidates were left",
-                    search.n_trials
-                );
+                eprintln!("trials done: {n_trials}, candidates left: {left}");
             }
         }
     }
@@ -287,17 +291,19 @@ struct Live<'a> {
 }
 
 impl Live<'_> {
-    fn epoch(&self, number: u64, epoch: &Epoch) -> Verdict {
+    fn epoch(&self, trial: u64, epoch: &Epoch) -> Verdict {
         let best = self
             .best
             .lock()
             .map(|best| best.clone())
             .unwrap_or_default();
         let (at, of) = (epoch.epoch, self.n_epochs);
-        let accuracy = number_of(epoch.validation.accuracy);
-        self.progress.say(format!(
-            "{best} · trial {number}: epoch {at}/{of}, accuracy {accuracy}"
-        ));
+        let accuracy = number(epoch.validation.accuracy);
+        let now = format!("trial {trial}: epoch {at}/{of}, accuracy {accuracy}");
+        self.progress.say(match best.is_empty() {
+            true => now,
+            false => format!("{best} · {now}"),
+        });
         Verdict::Continue
     }
 
@@ -308,7 +314,7 @@ impl Live<'_> {
         }
         if let Some(best) = progressed.front().first() {
             let scaled = best.scaled.first();
-            let value = scaled.map(|(name, value)| format!("{name} {}", number_of(*value)));
+            let value = scaled.map(|(name, value)| format!("{name} {}", number(*value)));
             let text = format!(
                 "best {} (trial {})",
                 value.unwrap_or_default(),
@@ -321,8 +327,4 @@ impl Live<'_> {
         }
         self.progress.at(records.len() as u64, Some(total));
     }
-}
-
-fn number_of(value: f64) -> String {
-    number(value)
 }

@@ -19,12 +19,14 @@ use crate::study::SearchSpace;
 pub(super) struct Results<'a> {
     pub(super) out: &'a Path,
     pub(super) provenance: &'a Provenance,
+    /// The study as it was resolved.
+    pub(super) config: String,
 }
 
 impl Results<'_> {
     /// Writes the study as it was resolved.
-    pub(super) fn start(&self, config: &str) -> Result<()> {
-        files::write(&self.out.join(files::CONFIG), config)?;
+    pub(super) fn start(&self) -> Result<()> {
+        files::write(&self.out.join(files::CONFIG), &self.config)?;
         let checkpoints = self.out.join("checkpoints");
         std::fs::create_dir_all(&checkpoints)
             .with_context(|| format!("can't make `{}`", checkpoints.display()))
@@ -33,6 +35,11 @@ impl Results<'_> {
     /// Writes everything that is known: all trials, the front and its checkpoints.
     pub(super) fn write(&self, progressed: &Progressed) -> Result<()> {
         let front = progressed.front();
+        if !self.out.is_dir() {
+            // What took hours is not lost with a folder.
+            files::make_again(self.out)?;
+            self.start()?;
+        }
         self.write_checkpoints(progressed)?;
         files::write(
             &self.out.join("log.json"),
@@ -98,6 +105,7 @@ impl Results<'_> {
         let front = progressed.front();
         match format {
             Format::Json => print!("{}", artifacts::best(&front, self.provenance)),
+            Format::Text if progressed.records.is_empty() => {}
             Format::Text if front.is_empty() => {
                 eprintln!(
                     "no trial is usable; `{}` says why",

@@ -165,7 +165,9 @@ pub(super) fn resolve(
         }));
         passes::drop_empty_quantize(&mut passes, &steps, &mut Vec::new());
     }
+    // The default is no news: every study that was written as it was resolved has it.
     if verb != Verb::Train
+        && recipe.log_every_n_steps != defaults::RECIPE.log_every_n_steps
         && let Some(item) = root.item("log_every_n_steps")
     {
         let reason = "only `firebrick train` keeps the losses of batches";
@@ -327,7 +329,7 @@ fn read_project(
         false => Err(misfit(
             "project",
             item,
-            "a name without `/`, since it names a folder",
+            "the name of a folder, without `/`",
         )),
     }
 }
