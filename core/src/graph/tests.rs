@@ -103,6 +103,14 @@ fn refuses_what_is_not_a_network() {
         @"node `a` (linear): a result of shape [99999999999999] is too large"
     );
     assert_snapshot!(
+        error("x = input[65536]\na = linear(x, out=65536)\ny = output(a)"),
+        @"node `a` (linear): a weight of shape [65536, 65536] is too large"
+    );
+    assert_snapshot!(
+        error("x = input[9999999999, 9999999999, 1]\na = flatten(x)\ny = output(a)"),
+        @"node `x` (input): a result of shape [9999999999, 9999999999, 1] is too large"
+    );
+    assert_snapshot!(
         error("x = input[4]\na = linear(x, width=3)\ny = output(a)"),
         @"line 2: `out` is missing"
     );
