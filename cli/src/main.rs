@@ -49,7 +49,10 @@ fn main() -> ExitCode {
 
 fn run(cli: &Cli) -> Result<ExitCode> {
     if let Some(missing) = cli.global.plugin_dirs.iter().find(|dir| !dir.is_dir()) {
-        let what = format!("there is no folder `{}` in `--plugin-dir`", missing.display());
+        let what = format!(
+            "there is no folder `{}` in `--plugin-dir`",
+            missing.display()
+        );
         return Err(anyhow::anyhow!(what));
     }
     let environment = Environment::read(&cli.global.plugin_dirs);

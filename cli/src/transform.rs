@@ -50,8 +50,8 @@ pub(crate) fn run(
     let mut graph = base.graph.clone();
     let mut measured = Vec::new();
     for step in &loaded.study.passes {
-        let (changed, info, role) = apply(registry, step, &graph, base.base_width)
-            .map_err(|error| {
+        let (changed, info, role) =
+            apply(registry, step, &graph, base.base_width).map_err(|error| {
                 let key = format!("passes.{}", step.name);
                 let what = format!("pass `{}` can't be applied", step.name);
                 error.context(loaded.blame(Subject::Key(&key), what, None))

@@ -150,7 +150,7 @@ pub(crate) fn run(
             eprintln!("{}", kept(progressed.records.len()));
         }
     })?;
-    say_end(end, &progressed, &search, space.space.size());
+    say_end(end, &progressed, space.space.size());
     results.judge_front(&mut progressed, &evaluator)?;
     results.write(&progressed)?;
     results.print(&progressed, &space, format);
@@ -256,7 +256,7 @@ fn kept(n_trials: usize) -> String {
     }
 }
 
-fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128>) {
+fn say_end(end: End, progressed: &Progressed, size: Option<u128>) {
     let n_trials = progressed.records.len();
     match end {
         End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials"),

@@ -262,7 +262,10 @@ fn evaluate_batch(
     // before was not judged.
     let was_cut = evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)();
     let directions = evaluator.goal.directions();
-    for one in evaluated.into_iter().filter(|one| !(was_cut && one.stopped)) {
+    for one in evaluated
+        .into_iter()
+        .filter(|one| !(was_cut && one.stopped))
+    {
         progressed.keep(one, &directions);
     }
     for (proposal, of) in repeated {

@@ -326,11 +326,7 @@ fn read_project(
         && !project.contains(|letter: char| "/\\".contains(letter) || letter.is_control());
     match is_name {
         true => Ok(project),
-        false => Err(misfit(
-            "project",
-            item,
-            "the name of a folder, without `/`",
-        )),
+        false => Err(misfit("project", item, "the name of a folder, without `/`")),
     }
 }
 

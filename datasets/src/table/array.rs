@@ -79,14 +79,15 @@ impl Array {
             (TypeChar::Bool, 1) => {
                 self.read_as(&header, data, |value: bool| f32::from(u8::from(value)))?
             }
-            _ => return Err(self.wrong_type(&header, "numbers of 8 to 64 bits")),
+            _ => return Err(self.wrong_type(&header, "integers, or floats of 32 or 64 bits")),
         };
         let values = match header.order() {
             Order::C => values,
             Order::Fortran => c_order(&shape, &values),
         };
-        let row_len = shape.iter().skip(1).product::<usize>().max(1);
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+            // Of an array without values the other lengths could be anything.
+            let row_len = shape.iter().skip(1).product::<usize>().max(1);
             return Err(LoadError::NotFinite {
                 path: self.path.clone(),
                 place: self.row(position / row_len),
