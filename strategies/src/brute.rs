@@ -49,22 +49,11 @@ impl Brute {
     /// Makes the strategy for a study.
     ///
     /// # Errors
-    /// [`StrategyError::Space`] if a parameter is continuous, [`StrategyError::Other`] if there
-    /// are more points than 128 bits can count.
+    /// As [`Study::n_points`]: every point must be counted.
     pub fn new(study: &Study, _: BruteSettings) -> Result<Self, StrategyError> {
-        let mut parameters = study.space.parameters().iter();
-        if let Some(parameter) = parameters.find(|parameter| parameter.domain.size().is_none()) {
-            return Err(StrategyError::Space {
-                parameter: parameter.name.clone(),
-                reason: "is continuous: trying every point needs a `step`".to_owned(),
-            });
-        }
-        let size = study.space.size().ok_or_else(|| {
-            StrategyError::Other("the space has more than 2^128 points".to_owned())
-        })?;
         Ok(Self {
             space: study.space.clone(),
-            order: Order::new(size, study.seed),
+            order: Order::new(study.n_points()?, study.seed),
             queued: BTreeSet::new(),
             missed: BTreeMap::new(),
         })
