@@ -69,7 +69,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns the first sentence of the docs.
+    /// Returns the first paragraph of the docs, which is one sentence.
     pub fn summary(&self) -> &str {
         self.docs.split("\n\n").next().unwrap_or_default()
     }

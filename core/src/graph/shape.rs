@@ -273,6 +273,8 @@ impl<'a> Reader<'a> {
     fn check_annotations(&self) -> Result<(), GraphError> {
         let annotations = &self.node.annotations;
         for (operand, format) in &annotations.formats {
+            let named = is_word(operand) && is_word(&format.name);
+            self.require(named, "the names of operands and formats must be words")?;
             let fits = (1..=32).contains(&format.width);
             self.require(
                 fits,
@@ -374,9 +376,14 @@ fn check_size(node: &Node, what: &str, shape: &[usize]) -> Result<(), GraphError
     Err(GraphError::Attribute { node, op, reason })
 }
 
-fn check_name(name: &str) -> Result<(), GraphError> {
+/// Returns whether the text form can tell a name from what stands beside it.
+fn is_word(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn check_name(name: &str) -> Result<(), GraphError> {
+    if is_word(name) {
         return Ok(());
     }
     let reason = "a name is made of letters, digits and `_`, and starts with no digit".to_owned();

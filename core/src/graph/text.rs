@@ -89,8 +89,14 @@ fn parse_line(line: &str, shapes: &BTreeMap<String, Shape>) -> Result<Node, Stri
     {
         match part.split_once('=') {
             Some((key, value)) => {
-                let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-                attributes.0.insert(key, value);
+                let (key, value) = (key.trim(), value.trim());
+                if attributes
+                    .0
+                    .insert(key.to_owned(), value.to_owned())
+                    .is_some()
+                {
+                    return Err(format!("`{key}` comes twice"));
+                }
             }
             None => inputs.push(part),
         }
@@ -211,7 +217,8 @@ impl Attributes {
 fn parse_annotations(text: &str, node: &mut Node) -> Result<(), String> {
     let mut rest = text.trim();
     while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("frozen") {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        if word == "frozen" {
             node.annotations.frozen = true;
             rest = after.trim_start();
             continue;
