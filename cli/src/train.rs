@@ -41,11 +41,13 @@ pub(crate) fn run(
     files::write(&out.join(files::CONFIG), study.to_toml())?;
     prepare::describe(&base.dataset, &base.graph, &study.model.name, &chosen);
 
-    interrupt::listen()?;
     let n_epochs = study.recipe.max_epochs as u64;
-    let progress = Progress::start("epoch", Some(n_epochs), environment.is_live);
+    let progress = Progress::start("epoch", n_epochs, 1, environment.is_live);
+    let line = progress.clone();
+    interrupt::listen(move |message| line.line(message))?;
     let watch = Watch {
         progress: &progress,
+        n_epochs,
         out: &out,
         epochs: Mutex::default(),
     };
@@ -93,6 +95,7 @@ pub(crate) fn run(
 /// Shows and keeps every epoch as it ends.
 struct Watch<'a> {
     progress: &'a Progress,
+    n_epochs: u64,
     out: &'a Path,
     epochs: Mutex<Vec<Epoch>>,
 }
@@ -108,7 +111,7 @@ impl Observer for Watch<'_> {
             number(epoch.validation.accuracy),
         );
         self.progress.line(&line);
-        self.progress.at(epoch.epoch as u64, None);
+        self.progress.at(epoch.epoch as u64, Some(self.n_epochs));
         let Ok(mut epochs) = self.epochs.lock() else {
             return Verdict::Stop;
         };

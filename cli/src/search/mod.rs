@@ -103,7 +103,6 @@ pub(crate) fn run(
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
     }
 
-    interrupt::listen()?;
     let evaluator = Evaluator {
         builder: &builder,
         goal: &search.goal,
@@ -116,11 +115,14 @@ pub(crate) fn run(
         train: !args.no_train,
     };
     let total = total_trials(&search, &space);
-    let progress = Progress::start("trial", Some(total), environment.is_live);
+    let n_epochs = search.recipe.max_epochs as u64;
+    let progress = Progress::start("trial", total, n_epochs, environment.is_live);
+    let line = progress.clone();
+    interrupt::listen(move |message| line.line(message))?;
     let live = Live {
         progress: &progress,
-        n_epochs: search.recipe.max_epochs,
-        best: Mutex::default(),
+        n_epochs,
+        shown: Mutex::default(),
     };
     let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
     let mut progressed = Progressed::default();
@@ -233,18 +235,9 @@ fn total_trials(search: &Search, space: &SearchSpace) -> u64 {
 fn announce(search: &Search, space: &SearchSpace) {
     let size = space.space.size();
     let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
-    let objectives: Vec<String> = search
-        .goal
-        .objectives
-        .iter()
-        .map(|objective| format!("{} ({:?})", objective.metric, objective.direction).to_lowercase())
-        .collect();
     eprintln!(
         "searching {size} candidates with `{}`, up to {} trials, {} asked at a time · {}",
-        search.strategy,
-        search.n_trials,
-        search.population,
-        objectives.join(", "),
+        search.strategy, search.n_trials, search.population, search.goal,
     );
 }
 
@@ -286,23 +279,35 @@ fn exit_code(progressed: &Progressed) -> ExitCode {
 /// What is shown while the search runs.
 struct Live<'a> {
     progress: &'a Progress,
-    n_epochs: usize,
-    best: Mutex<String>,
+    n_epochs: u64,
+    shown: Mutex<Shown>,
+}
+
+/// What the live line says.
+#[derive(Default)]
+struct Shown {
+    /// The best trial so far; empty before the first.
+    best: String,
+    /// How many trials are finished.
+    n_done: u64,
+    /// The epoch of each trial under way.
+    epochs: BTreeMap<u64, u64>,
 }
 
 impl Live<'_> {
     fn epoch(&self, trial: u64, epoch: &Epoch) -> Verdict {
-        let best = self
-            .best
-            .lock()
-            .map(|best| best.clone())
-            .unwrap_or_default();
+        let Ok(mut shown) = self.shown.lock() else {
+            return Verdict::Continue;
+        };
+        shown.epochs.insert(trial, epoch.epoch as u64);
+        self.progress
+            .steps(shown.n_done, shown.epochs.values().sum());
         let (at, of) = (epoch.epoch, self.n_epochs);
         let accuracy = number(epoch.validation.accuracy);
         let now = format!("trial {trial}: epoch {at}/{of}, accuracy {accuracy}");
-        self.progress.say(match best.is_empty() {
+        self.progress.say(match shown.best.is_empty() {
             true => now,
-            false => format!("{best} · {now}"),
+            false => format!("{} · {now}", shown.best),
         });
         Verdict::Continue
     }
@@ -312,19 +317,18 @@ impl Live<'_> {
         for record in &records[records.len() - n_new..] {
             self.progress.line(&results::line(record));
         }
+        let Ok(mut shown) = self.shown.lock() else {
+            return;
+        };
+        shown.n_done = records.len() as u64;
+        shown.epochs.clear();
         if let Some(best) = progressed.front().first() {
             let scaled = best.scaled.first();
             let value = scaled.map(|(name, value)| format!("{name} {}", number(*value)));
-            let text = format!(
-                "best {} (trial {})",
-                value.unwrap_or_default(),
-                best.trial.number
-            );
-            if let Ok(mut best) = self.best.lock() {
-                best.clone_from(&text);
-            }
-            self.progress.say(text);
+            let value = value.unwrap_or_default();
+            shown.best = format!("best {value} (trial {})", best.trial.number);
+            self.progress.say(shown.best.clone());
         }
-        self.progress.at(records.len() as u64, Some(total));
+        self.progress.at(shown.n_done, Some(total));
     }
 }

@@ -183,3 +183,75 @@ fn a_label_with_a_class_for_every_row_is_named_as_a_reason() {
     hint: every class is split by itself, after rows that repeat are dropped; has the label a class for nearly every row?
     ");
 }
+
+#[test]
+fn a_flag_that_changes_nothing_says_so() {
+    let place = Place::with_study("model = \"jsc-d\"\n[passes.params]\n");
+    let args = [
+        "transform",
+        "--config",
+        "study.toml",
+        "--out",
+        "out",
+        "--engine",
+        "burn",
+    ];
+    let run = place.run(&args);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_snapshot!(run.stderr, @r"
+    note: `--out` has no effect: nothing is written
+    note: `--engine` has no effect: nothing is trained
+    ");
+}
+
+#[test]
+fn a_sum_of_metrics_is_announced_as_one() {
+    let study = STUDY.replace(
+        "metrics.params.direction",
+        "metrics.params.scale = 1e-4\nmetrics.params.direction",
+    ) + "setup.sum_scaled_metrics = true\nsetup.direction = \"maximize\"\n";
+    let run = Place::with_study(&study).run(&["search", "--config", "study.toml"]);
+    let line = run
+        .stderr
+        .lines()
+        .find(|line| line.starts_with("searching"));
+    assert_snapshot!(line.unwrap_or(&run.stderr), @"searching 6 candidates with `tpe`, up to 4 trials, 4 asked at a time · maximize the sum of accuracy, 0.0001 params (subtracted)");
+}
+
+/// Runs a search on a terminal, if `script` can make one, and returns what it showed.
+#[cfg(target_os = "linux")]
+fn on_a_terminal(place: &Place, args: &[&str]) -> Option<String> {
+    let inner = place.command(args);
+    let words = [inner.get_program()].into_iter().chain(inner.get_args());
+    let line: Vec<String> = words.map(|word| format!("'{}'", word.display())).collect();
+    let mut command = std::process::Command::new("script");
+    command.args(["-qec", &line.join(" "), "/dev/null"]);
+    command.current_dir(place.path(".")).stdin(Stdio::null());
+    for (key, value) in inner.get_envs() {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let output = command.env("TERM", "xterm").output().ok()?;
+    Some(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_live_line_knows_no_end_before_it_moves() {
+    let place = Place::with_study(STUDY);
+    let args = ["search", "--config", "study.toml", "--max-epochs", "200"];
+    let Some(shown) = on_a_terminal(&place, &args) else {
+        return;
+    };
+    assert!(shown.contains("trial 0/4"), "{shown}");
+    assert!(
+        !shown.contains("trial 0/4 [                        ] ETA 0"),
+        "{shown}"
+    );
+    assert!(
+        shown.contains("=> "),
+        "the bar moves in the first batch: {shown}"
+    );
+}
