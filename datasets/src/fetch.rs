@@ -97,10 +97,18 @@ pub enum FetchError {
         /// The checksum of what arrived.
         found: String,
     },
-    /// The system refuses to write or read a file.
+    /// The system refuses to write a file.
     #[error("cannot write `{}`: {reason}", path.display())]
     Write {
         /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// The system refuses to read a file that is there.
+    #[error("cannot read `{}`: {reason}", path.display())]
+    Read {
+        /// The file.
         path: PathBuf,
         /// What the system says.
         reason: String,
@@ -125,7 +133,7 @@ impl FetchError {
                 Some("the same command goes on where it stopped".to_owned())
             }
             Self::Checksum { .. } => Some("the same command starts over".to_owned()),
-            Self::Write { .. } => None,
+            Self::Write { .. } | Self::Read { .. } => None,
         }
     }
 }
@@ -176,7 +184,7 @@ pub fn fetch_from(
     let target = folder.join(format!("{name}.arff"));
     if target.is_file() && is_published(&target, &published)? {
         let n_bytes = fs::metadata(&target)
-            .map_err(|error| write_error(&target, &error))?
+            .map_err(|error| read_error(&target, &error))?
             .len();
         progress(n_bytes, Some(n_bytes));
         return Ok(target);
@@ -375,12 +383,12 @@ fn is_published(file: &Path, published: &Published) -> Result<bool, FetchError> 
 }
 
 fn md5_of(path: &Path) -> Result<String, FetchError> {
-    let write_error = |error: io::Error| write_error(path, &error);
-    let mut reader = BufReader::new(File::open(path).map_err(write_error)?);
+    let read_error = |error: io::Error| read_error(path, &error);
+    let mut reader = BufReader::new(File::open(path).map_err(read_error)?);
     let mut digest = Md5::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let n_bytes = reader.read(&mut buffer).map_err(write_error)?;
+        let n_bytes = reader.read(&mut buffer).map_err(read_error)?;
         if n_bytes == 0 {
             break;
         }
@@ -399,6 +407,13 @@ fn status_error(url: &str, response: &Response<Body>) -> FetchError {
 
 fn write_error(path: &Path, error: &io::Error) -> FetchError {
     FetchError::Write {
+        path: path.to_owned(),
+        reason: error.to_string(),
+    }
+}
+
+fn read_error(path: &Path, error: &io::Error) -> FetchError {
+    FetchError::Read {
         path: path.to_owned(),
         reason: error.to_string(),
     }
