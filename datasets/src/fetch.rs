@@ -19,16 +19,16 @@ const OPENML_JSC: u32 = 42468;
 
 /// Where data sets are published, and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// The address of OpenML's API, without a slash at the end.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// How long to wait for a connection, an answer, or the next bytes.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Source {
     /// Returns the official addresses.
-    pub fn official() -> Self {
+    pub(crate) fn official() -> Self {
         Self {
             base_url: "https://www.openml.org/api/v1/json".to_owned(),
             patience: Duration::from_secs(60),
@@ -157,7 +157,7 @@ pub fn fetch(
 ///
 /// # Errors
 /// [`FetchError`]; what has arrived is kept unless it is wrong.
-pub fn fetch_from(
+pub(crate) fn fetch_from(
     source: &Source,
     name: &str,
     into: &Path,
