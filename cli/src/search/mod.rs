@@ -64,6 +64,13 @@ pub(crate) fn run(
         transforms,
         analyses,
     };
+    for Analysis { name, pass, args } in &builder.analyses {
+        pass.apply(&builder.base, args).map_err(|error| {
+            let what = format!("pass `{name}` can't measure the network: {error}");
+            let hint = error.hint();
+            prepare::blamed(loaded.blame(Subject::Analysis(name), what, hint))
+        })?;
+    }
     let (_, base_metrics) = builder
         .build(&[])
         .map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
@@ -113,6 +120,7 @@ pub(crate) fn run(
         seed: loaded.study.seed,
         weights: base.weights.as_ref(),
         train: !args.no_train,
+        memory: environment.memory,
     };
     let total = total_trials(&search, &space);
     let n_epochs = search.recipe.max_epochs as u64;

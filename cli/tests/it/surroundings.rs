@@ -108,7 +108,7 @@ fn a_link_to_nothing_takes_no_results() {
     assert_snapshot!(run.refused(), @r"
     error: can't use `link` for results
       caused by: it is a link to nothing
-    
+
     hint: choose another folder with `--out DIR`
     ");
 }
@@ -116,12 +116,7 @@ fn a_link_to_nothing_takes_no_results() {
 #[test]
 fn a_plugin_folder_that_is_not_there() {
     let run = Place::new().run(&["list", "--plugin-dir", "nowhere"]);
-    assert_snapshot!(run.refused(), @r"
-    error: can't use `link` for results
-      caused by: it is a link to nothing
-    
-    hint: choose another folder with `--out DIR`
-    ");
+    assert_snapshot!(run.refused(), @"error: there is no folder `nowhere` in `--plugin-dir`");
 }
 
 #[test]
@@ -129,19 +124,19 @@ fn a_pass_that_can_not_be_applied_is_found_in_the_file() {
     let place =
         Place::with_study("model = \"jsc-d\"\n[passes.channel_multiplier]\nseq.factor = 2\n");
     let run = place.run(&["transform", "--config", "study.toml"]);
-    assert_snapshot!(run.refused(), @"error: there is no folder `nowhere` in `--plugin-dir`");
+    assert_snapshot!(run.refused(), @r"
+    error: pass `channel_multiplier` can't be applied in `study.toml`, line 2
+      caused by: no node matches `seq`
+
+    hint: did you mean `seq_blocks_0`?
+    ");
 }
 
 #[test]
 fn a_number_of_rows_that_can_not_be_taken_is_found_in_the_file() {
     let place = Place::with_study(&STUDY.replace("n_rows = 1000", "n_rows = 3"));
     let run = place.run(&["search", "--config", "study.toml"]);
-    assert_snapshot!(run.refused(), @r"
-    error: pass `channel_multiplier` can't be applied in `study.toml`, line 2
-      caused by: no node matches `seq`
-    
-    hint: did you mean `seq_blocks_0`?
-    ");
+    assert_snapshot!(run.refused(), @"error: cannot take 3 rows of dataset `jets-sim`, only 15 to 10000000 in `study.toml`, line 13");
 }
 
 #[test]
@@ -179,7 +174,7 @@ fn a_label_with_a_class_for_every_row_is_named_as_a_reason() {
     let run = place.run(&["train", "mlp", "--data", "table.csv"]);
     assert_snapshot!(run.refused(), @r"
     error: dataset `table` has too few rows for a validation split: 50
-    
+
     hint: every class is split by itself, after rows that repeat are dropped; has the label a class for nearly every row?
     ");
 }
@@ -254,4 +249,28 @@ fn the_live_line_knows_no_end_before_it_moves() {
         shown.contains("=> "),
         "the bar moves in the first batch: {shown}"
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_network_that_no_memory_holds_is_infeasible() {
+    // 81 layers of 2^30 weights each: every one is a layer, all together are two terabytes.
+    let study = format!(
+        "[model]\nname = \"mlp\"\nwidths = {:?}\n[dataset]\nname = \"jets-sim\"\nn_rows = 1000\n\
+         [search.search_space]\nsetup.by = \"regex_name\"\n\
+         seed.\"seq_blocks_([2-9]|\\\\d{{2}}|1[0-5]\\\\d)\".channel_multiplier.factor = [4095, 4096]\n\
+         [search.strategy]\nname = \"random\"\nsetup.n_trials = 1\n",
+        [8; 81]
+    );
+    let run = Place::with_study(&study).run(&["search", "--config", "study.toml"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let is_refused = |line: &str| line.contains("infeasible: training takes ");
+    assert!(run.stderr.lines().any(is_refused), "{}", run.stderr);
+}
+
+#[test]
+fn an_argument_that_an_analysis_does_not_have_is_found_in_the_file() {
+    let place = Place::with_study(&format!("{STUDY}hw_runner.params.x = 1\n"));
+    let run = place.run(&["search", "--config", "study.toml"]);
+    assert_snapshot!(run.refused(), @"error: pass `params` can't measure the network: unknown field `x`, there are no fields in `study.toml`, line 24");
 }
