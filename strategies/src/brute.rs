@@ -125,8 +125,8 @@ mod tests {
 
     #[test]
     fn an_answer_depends_on_the_trial_number_alone() {
-        let mut brute_ = brute(grid(2, 6), 3).expect("finite");
-        let all = brute_.ask(&(0..36).collect::<Vec<u64>>()).expect("asks");
+        let mut whole = brute(grid(2, 6), 3).expect("finite");
+        let all = whole.ask(&(0..36).collect::<Vec<u64>>()).expect("asks");
         let mut fresh = brute(grid(2, 6), 3).expect("finite");
         assert_eq!(
             fresh.ask(&[35, 0]).expect("asks"),

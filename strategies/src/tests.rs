@@ -158,7 +158,7 @@ fn settings_that_make_no_sense_are_refused() {
         (
             "tpe",
             json!({ "n_ei_candidates": 1_000_000_000_000_u64 }),
-            "`n_ei_candidates` is 1000000000000, expected at most 100000",
+            "`n_ei_candidates` is 1000000000000, expected at most 10000",
         ),
     ] {
         let Err(StrategyError::Settings(message)) = make(name, &settings, &study(jsc(), 1, 0))

@@ -28,7 +28,7 @@ use split::{Standing, good};
 const N_ROUNDS: usize = 4;
 
 /// More candidates than this take seconds and gigabytes for nothing.
-const N_EI_CANDIDATES_MAX: usize = 100_000;
+const N_EI_CANDIDATES_MAX: usize = 10_000;
 
 /// Learns from finished trials where good ones lie, and proposes what is most like them.
 ///
@@ -53,7 +53,7 @@ pub struct TpeSettings {
     /// How many trials must have finished, without failing, before the estimator takes over.
     #[serde(default = "ten")]
     pub n_startup_trials: u64,
-    /// How many candidates the best is taken from, at most 100,000.
+    /// How many candidates the best is taken from, at most 10,000.
     #[serde(default = "twenty_four")]
     pub n_ei_candidates: NonZeroUsize,
     /// Whether one density spans all parameters, rather than each parameter having its own.
