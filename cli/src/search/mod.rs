@@ -5,6 +5,7 @@ mod evaluate;
 mod results;
 mod study_loop;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -97,6 +98,7 @@ pub(crate) fn run(
         out: &out,
         provenance: &provenance,
         config: loaded.study.to_toml(),
+        written: RefCell::default(),
     };
     results.start()?;
     prepare::describe(
