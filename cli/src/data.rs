@@ -91,9 +91,12 @@ fn describe(
     };
     let description = known().into_iter().find(|known| known.name == name);
     let dataset = firebrick_datasets::load(&request);
-    if let (Some(description), Err(error)) = (&description, &dataset) {
+    if let (Some(description), Err(error @ LoadError::NotFound { .. })) = (&description, &dataset) {
         // What is known without the file is still worth saying.
-        print_description(description);
+        match format {
+            Format::Json => println!("{:#}", json!(description)),
+            Format::Text => print_description(description),
+        }
         eprintln!("note: {error}");
         return Ok(());
     }

@@ -17,6 +17,8 @@ pub(crate) struct Environment {
     pub(crate) cache_dir: Option<PathBuf>,
     /// Whether a live line can be drawn on stderr.
     pub(crate) is_live: bool,
+    /// The memory of this machine in bytes, where it is known.
+    pub(crate) memory: Option<u64>,
 }
 
 impl Environment {
@@ -40,6 +42,7 @@ impl Environment {
             data_dirs,
             cache_dir: home_folder("XDG_CACHE_HOME", ".cache").map(|cache| cache.join("firebrick")),
             is_live: std::io::stderr().is_terminal() && !is_dumb(),
+            memory: memory(),
         }
     }
 }
@@ -55,6 +58,21 @@ fn home_folder(variable: &str, below_home: &str) -> Option<PathBuf> {
         .map(PathBuf::from)
         .filter(|path| path.is_absolute());
     named.or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(below_home)))
+}
+
+/// Reads `MemTotal:  24571212 kB`, which Linux tells.
+fn memory() -> Option<u64> {
+    let told = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let total = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: u64 = total
+        .trim()
+        .trim_end_matches("kB")
+        .trim_end()
+        .parse()
+        .ok()?;
+    kibibytes.checked_mul(1024)
 }
 
 fn is_dumb() -> bool {

@@ -13,20 +13,20 @@ static LISTENING: OnceLock<()> = OnceLock::new();
 pub(crate) const EXIT_CODE: u8 = 130;
 
 /// Listens for Ctrl-C and termination: the first asks to stop at the next epoch's end, the second
-/// ends the program at once.
+/// ends the program at once. What to do is told by `say`, which knows whether there is a live line.
 ///
 /// # Errors
 /// If the operating system refuses the handler.
-pub(crate) fn listen() -> Result<()> {
+pub(crate) fn listen(say: impl Fn(&str) + Send + 'static) -> Result<()> {
     if LISTENING.set(()).is_err() {
         return Ok(());
     }
-    ctrlc::set_handler(|| {
+    ctrlc::set_handler(move || {
         if INTERRUPTED.swap(true, Ordering::SeqCst) {
             #[expect(clippy::exit, reason = "the user asked a second time")]
             std::process::exit(i32::from(EXIT_CODE));
         }
-        eprintln!("stopping at the end of the epoch; press Ctrl-C again to stop at once");
+        say("stopping at the end of the epoch; press Ctrl-C again to stop at once");
     })
     .context("can't listen for Ctrl-C")
 }

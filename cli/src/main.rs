@@ -1,9 +1,7 @@
 //! The program `firebrick`: TOML in, files and terminal out.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this is the user-facing program"
-)]
+
+#[macro_use]
+mod console;
 
 mod args;
 mod environment;
@@ -23,10 +21,9 @@ mod search;
 mod train;
 mod transform;
 
-use std::io::Write;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{CommandFactory, Parser};
 
 use args::{Cli, Command};
@@ -39,7 +36,9 @@ const USAGE: u8 = 2;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logs(cli.global.verbose);
-    match run(&cli) {
+    let done = run(&cli);
+    let printed = console::finish().context("can't write to stdout");
+    match done.and_then(|code| printed.map(|()| code)) {
         Ok(code) => code,
         Err(error) => {
             failure::report(&error);
@@ -49,6 +48,13 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli) -> Result<ExitCode> {
+    if let Some(missing) = cli.global.plugin_dirs.iter().find(|dir| !dir.is_dir()) {
+        let what = format!(
+            "there is no folder `{}` in `--plugin-dir`",
+            missing.display()
+        );
+        return Err(anyhow::anyhow!(what));
+    }
     let environment = Environment::read(&cli.global.plugin_dirs);
     let format = cli.global.format;
     let load = || Plugins::load(&environment.plugin_dirs);
@@ -66,7 +72,7 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(*shell, &mut Cli::command(), "firebrick", &mut script);
-            std::io::stdout().write_all(&script)?;
+            print!("{}", String::from_utf8_lossy(&script));
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -84,6 +90,7 @@ fn start_logs(verbose: u8) {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .without_time()
+        .log_internal_errors(false)
         .finish();
     // A second subscriber can't be there: this is called once.
     let _ = tracing::subscriber::set_global_default(subscriber);

@@ -30,7 +30,36 @@ pub(crate) fn study(args: &RunArgs, options: &Options, verb: Verb) -> Result<Loa
     for notice in &loaded.notices {
         eprintln!("note: {notice}");
     }
+    for (flag, reason) in idle_flags(args, verb) {
+        eprintln!("note: `{flag}` has no effect: {reason}");
+    }
     Ok(loaded)
+}
+
+/// Returns the flags that were given and change nothing, with the reason.
+fn idle_flags(args: &RunArgs, verb: Verb) -> Vec<(&'static str, &'static str)> {
+    let untrained = "nothing is trained";
+    let unwritten = "nothing is written";
+    let training = [
+        (args.max_epochs.is_some(), "--max-epochs", untrained),
+        (args.batch_size.is_some(), "--batch-size", untrained),
+        (args.learning_rate.is_some(), "--learning-rate", untrained),
+        (args.optimizer.is_some(), "--optimizer", untrained),
+        (args.weight_decay.is_some(), "--weight-decay", untrained),
+        (args.project.is_some(), "--project", unwritten),
+        (args.out.is_some(), "--out", unwritten),
+    ];
+    let engine = [
+        (args.accelerator.is_some(), "--accelerator", untrained),
+        (args.engine.is_some(), "--engine", untrained),
+    ];
+    let idle = match verb {
+        Verb::Search | Verb::Train => Vec::new(),
+        Verb::Test => training.to_vec(),
+        Verb::Transform => [&training[..], &engine].concat(),
+    };
+    let given = idle.into_iter().filter(|(is_given, ..)| *is_given);
+    given.map(|(_, flag, reason)| (flag, reason)).collect()
 }
 
 /// Returns what the command line says about a run.
@@ -148,6 +177,10 @@ pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Data
         match error {
             LoadError::UnknownDataset { .. } | LoadError::NotFound { .. } => {
                 blamed(loaded.blame(Subject::Dataset, error.to_string(), hint))
+            }
+            LoadError::RowCount { .. } => {
+                let subject = Subject::Key("dataset.n_rows");
+                blamed(loaded.blame(subject, error.to_string(), hint))
             }
             // Everything else names the file, the line and the column itself.
             _ => maybe_hinted(error, hint),

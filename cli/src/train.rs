@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context, Result, anyhow};
+use firebrick_core::dataset::Dataset;
 use firebrick_core::engine::{
     Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict,
 };
@@ -22,7 +23,7 @@ use crate::output::progress::Progress;
 use crate::output::table::{self, number};
 use crate::plugins::Plugins;
 use crate::prepare;
-use crate::study::Verb;
+use crate::study::{Loaded, Verb};
 
 /// Trains the base network and returns the exit code: 0 done, 1 it went wrong, 130 interrupted.
 pub(crate) fn run(
@@ -36,17 +37,17 @@ pub(crate) fn run(
     let base = prepare::base(&loaded, &plugins.registry, environment)?;
     let chosen = prepare::engine(&loaded, &plugins.registry, &base.graph, Some(1))?;
     let out = prepare::out_folder(args, study);
-    if let Some(kept) = files::fresh_folder(&out)? {
-        eprintln!("note: earlier results are kept in `{}`", kept.display());
-    }
+    let _folder = files::fresh_folder(&out)?;
     files::write(&out.join(files::CONFIG), study.to_toml())?;
     prepare::describe(&base.dataset, &base.graph, &study.model.name, &chosen);
 
-    interrupt::listen()?;
     let n_epochs = study.recipe.max_epochs as u64;
-    let progress = Progress::start("epoch", Some(n_epochs), environment.is_live);
+    let progress = Progress::start("epoch", n_epochs, 1, environment.is_live);
+    let line = progress.clone();
+    interrupt::listen(move |message| line.line(message))?;
     let watch = Watch {
         progress: &progress,
+        n_epochs,
         out: &out,
         epochs: Mutex::default(),
     };
@@ -69,6 +70,10 @@ pub(crate) fn run(
         .train(&job, &watch)
         .context("the engine can't train")?;
     progress.finish();
+    if !out.is_dir() {
+        files::make_again(&out)?;
+        files::write(&out.join(files::CONFIG), study.to_toml())?;
+    }
     let trained = match outcomes.into_iter().next() {
         Some(TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained)) => trained,
         Some(TrainOutcome::Failed { reason }) => {
@@ -77,7 +82,7 @@ pub(crate) fn run(
         }
         None => return Err(anyhow!("the engine returned no result")),
     };
-    write_curves(&out, &study.model.name, &trained.epochs)?;
+    write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
     write_checkpoint(&out, &candidates[0], &trained)?;
     print(&trained, format);
     eprintln!("results are in `{}`", out.display());
@@ -90,6 +95,7 @@ pub(crate) fn run(
 /// Shows and keeps every epoch as it ends.
 struct Watch<'a> {
     progress: &'a Progress,
+    n_epochs: u64,
     out: &'a Path,
     epochs: Mutex<Vec<Epoch>>,
 }
@@ -105,7 +111,7 @@ impl Observer for Watch<'_> {
             number(epoch.validation.accuracy),
         );
         self.progress.line(&line);
-        self.progress.at(epoch.epoch as u64, None);
+        self.progress.at(epoch.epoch as u64, Some(self.n_epochs));
         let Ok(mut epochs) = self.epochs.lock() else {
             return Verdict::Stop;
         };
@@ -148,7 +154,17 @@ fn metrics_csv(epochs: &[Epoch]) -> String {
     csv
 }
 
-fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
+/// Returns what the pictures are about.
+fn subject(loaded: &Loaded, dataset: &Dataset) -> String {
+    let simulated = if dataset.simulated {
+        " (simulated)"
+    } else {
+        ""
+    };
+    format!("{} on {}{simulated}", loaded.study.model.name, dataset.name)
+}
+
+fn write_curves(out: &Path, subject: &str, epochs: &[Epoch]) -> Result<()> {
     files::write(&out.join("metrics.csv"), metrics_csv(epochs))?;
     let curve = |label, value: fn(&Epoch) -> f64| Curve {
         label,
@@ -158,7 +174,7 @@ fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
             .collect(),
     };
     let accuracy = Chart {
-        title: &format!("Accuracy of {model}"),
+        title: &format!("Accuracy of {subject}"),
         x: "epoch",
         y: "share of rows that are right",
         curves: vec![
@@ -167,7 +183,7 @@ fn write_curves(out: &Path, model: &str, epochs: &[Epoch]) -> Result<()> {
         ],
     };
     let loss = Chart {
-        title: &format!("Loss of {model}"),
+        title: &format!("Loss of {subject}"),
         x: "epoch",
         y: "cross-entropy (nats)",
         curves: vec![

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
 use firebrick_core::Json;
-use firebrick_core::costs::{Cost, Costs};
+use firebrick_core::costs::Costs;
 use firebrick_core::graph::{Graph, Op};
 use firebrick_core::pass::{Info, Role, Table};
 use firebrick_core::registry::{Kind, Registry};
@@ -50,8 +50,12 @@ pub(crate) fn run(
     let mut graph = base.graph.clone();
     let mut measured = Vec::new();
     for step in &loaded.study.passes {
-        let (changed, info, role) = apply(registry, step, &graph, base.base_width)
-            .map_err(|error| error.context(format!("pass `{}` can't be applied", step.name)))?;
+        let (changed, info, role) =
+            apply(registry, step, &graph, base.base_width).map_err(|error| {
+                let key = format!("passes.{}", step.name);
+                let what = format!("pass `{}` can't be applied", step.name);
+                error.context(loaded.blame(Subject::Key(&key), what, None))
+            })?;
         graph = changed;
         if role == Role::Analysis {
             measured.push((step.name.clone(), info));
@@ -166,25 +170,25 @@ fn comparison(before: &Graph, after: &Graph) -> Table {
         .map(str::to_owned)
         .to_vec();
     let (before, after) = (Costs::of(before).total, Costs::of(after).total);
-    let named: [(&str, fn(&Cost) -> u64); 5] = [
-        ("params", |cost| cost.params),
-        ("macs", |cost| cost.macs),
-        ("flops", |cost| cost.flops),
-        ("weight_bits", |cost| cost.weight_bits),
-        ("activation_bits", |cost| cost.activation_bits),
-    ];
-    let rows = named.map(|(name, of)| {
-        let (before, after) = (of(&before), of(&after));
-        let ratio = after as f64 / before as f64;
+    let row = |name: &str, before: u64, after: u64| {
+        let ratio = format!("{:.3}", after as f64 / before as f64);
         vec![
             name.to_owned(),
             before.to_string(),
             after.to_string(),
-            format!("{ratio:.3}"),
+            ratio,
         ]
-    });
-    Table {
-        columns,
-        rows: rows.to_vec(),
-    }
+    };
+    let rows = vec![
+        row("params", before.params, after.params),
+        row("macs", before.macs, after.macs),
+        row("flops", before.flops, after.flops),
+        row("weight_bits", before.weight_bits, after.weight_bits),
+        row(
+            "activation_bits",
+            before.activation_bits,
+            after.activation_bits,
+        ),
+    ];
+    Table { columns, rows }
 }

@@ -197,6 +197,9 @@ impl Evaluation {
     /// Judges logits, row after row, against labels, in f64. Of equal logits the first counts.
     ///
     /// No rows give a loss and accuracies of NaN.
+    ///
+    /// # Panics
+    /// If a label is not below the number of logits a row; [`Engine::evaluate`] refuses those.
     pub fn of(logits: &[f32], labels: &[u32]) -> Self {
         let n_classes = logits.len().checked_div(labels.len()).unwrap_or(0);
         let mut loss = 0.0;

@@ -22,8 +22,8 @@ pub fn pareto_front(points: &[Vec<f64>], directions: &[Direction]) -> Vec<usize>
 /// Points that are not better than the reference everywhere add nothing.
 ///
 /// # Source
-/// Zitzler and Thiele 1998; computed by slicing along the last objective, exact for any number of
-/// objectives and `O(n^(d-1) log n)`.
+/// Zitzler and Thiele 1998; computed by slicing along the last objective, exact for any number `d`
+/// of objectives, in time `O(n^d)`.
 pub fn hypervolume(points: &[Vec<f64>], reference: &[f64], directions: &[Direction]) -> f64 {
     let Some(reference) = as_costs(reference, directions) else {
         return f64::NAN;
@@ -141,7 +141,7 @@ mod tests {
 
         #[test]
         fn the_volume_counts_the_dominated_cells(points in points(3)) {
-            let cells = itertools(6).filter(|cell| {
+            let cells = unit_cells(6).filter(|cell| {
                 points.iter().any(|point| point.iter().zip(cell).all(|(p, c)| *p <= f64::from(*c)))
             });
             let expected = cells.count() as f64;
@@ -150,8 +150,8 @@ mod tests {
         }
     }
 
-    /// All corners of a cube of unit cells.
-    fn itertools(size: u8) -> impl Iterator<Item = [u8; 3]> {
+    /// The lower corners of the unit cells of a cube.
+    fn unit_cells(size: u8) -> impl Iterator<Item = [u8; 3]> {
         (0..size).flat_map(move |a| (0..size).flat_map(move |b| (0..size).map(move |c| [a, b, c])))
     }
 }

@@ -50,7 +50,8 @@ pub enum Optimizer {
 pub enum LrScheduler {
     /// It does not.
     Constant,
-    /// Half a cosine down to 1e-6 (`adam`, `adamw`) or 0 (`sgd`), as MASE anneals.
+    /// Half a cosine down to 1e-6 (`adam`, `adamw`) or 0 (`sgd`), as MASE anneals. A rate that is
+    /// lower from the start stays.
     Cosine,
 }
 
@@ -148,20 +149,57 @@ impl Recipe {
 mod tests {
     use super::*;
 
+    const RECIPE: Recipe = Recipe {
+        max_epochs: 10,
+        batch_size: 4,
+        learning_rate: 0.01,
+        lr_scheduler: LrScheduler::Cosine,
+        optimizer: Optimizer::Adam,
+        weight_decay: 0.0,
+        momentum: 0.0,
+        nesterov: false,
+        keep: Keep::Last,
+        patience: None,
+        log_every_n_steps: None,
+    };
+
+    #[test]
+    fn the_rate_falls_as_in_pytorch() {
+        // reference: the recursion of PyTorch's `CosineAnnealingLR(T_max=10, eta_min=1e-6)`,
+        // stepped once an epoch.
+        let rates = [
+            (0, 0.01),
+            (1, 0.00975530705322),
+            (3, 0.00793913236884),
+            (5, 0.0050005),
+            (9, 0.00024569294678),
+        ];
+        for (epoch, expected) in rates {
+            let rate = RECIPE.learning_rate_at(epoch);
+            assert!((rate - expected).abs() < 1e-12, "epoch {epoch}: {rate}");
+        }
+        let sgd = Recipe {
+            optimizer: Optimizer::Sgd,
+            ..RECIPE
+        };
+        assert!((sgd.learning_rate_at(5) - 0.005).abs() < 1e-12, "down to 0");
+        let tiny = Recipe {
+            learning_rate: 1e-7,
+            ..RECIPE
+        };
+        assert_eq!(tiny.learning_rate_at(9), 1e-7, "never up");
+        let constant = Recipe {
+            lr_scheduler: LrScheduler::Constant,
+            ..RECIPE
+        };
+        assert_eq!(constant.learning_rate_at(9), 0.01);
+    }
+
     #[test]
     fn a_last_batch_of_one_row_joins_the_one_before() {
         let recipe = |batch_size| Recipe {
-            max_epochs: 1,
             batch_size,
-            learning_rate: 0.1,
-            lr_scheduler: LrScheduler::Constant,
-            optimizer: Optimizer::Adam,
-            weight_decay: 0.0,
-            momentum: 0.0,
-            nesterov: false,
-            keep: Keep::Last,
-            patience: None,
-            log_every_n_steps: None,
+            ..RECIPE
         };
         assert_eq!(recipe(4).batches(10), [0..4, 4..8, 8..10]);
         assert_eq!(recipe(4).batches(9), [0..4, 4..9]);

@@ -69,7 +69,7 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns the first sentence of the docs.
+    /// Returns the first paragraph of the docs, which is one sentence.
     pub fn summary(&self) -> &str {
         self.docs.split("\n\n").next().unwrap_or_default()
     }
@@ -207,7 +207,8 @@ macro_rules! register {
 /// Reads arguments or settings; the error names the field that does not fit.
 ///
 /// # Errors
-/// serde's message, such as "unknown field `widht`, expected `width`".
+/// serde's message, such as "unknown field `widht`, expected `width`", after the field where the
+/// message alone does not name it: "`width`: invalid type: string \"wide\", expected usize".
 pub fn parse<T: serde::de::DeserializeOwned>(args: &Json) -> Result<T, String> {
     // Absent arguments are an empty table, so that every field can have its default.
     let args = if args.is_null() {
@@ -218,7 +219,15 @@ pub fn parse<T: serde::de::DeserializeOwned>(args: &Json) -> Result<T, String> {
         // serde would take a list as the fields in their order.
         return Err(format!("expected a table, found {args}"));
     };
-    serde_json::from_value(args).map_err(|error| error.to_string())
+    serde_path_to_error::deserialize(args).map_err(|error| {
+        let (path, message) = (error.path().to_string(), error.inner().to_string());
+        // The path of the arguments themselves is a dot.
+        if path == "." || message.contains(&format!("`{path}`")) {
+            message
+        } else {
+            format!("`{path}`: {message}")
+        }
+    })
 }
 
 /// Everything that was loaded, by name.
@@ -356,5 +365,51 @@ impl Registry {
                 plugins: several.iter().map(|entry| entry.plugin.clone()).collect(),
             }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
+    struct Args {
+        width: usize,
+        #[serde(default)]
+        inner: Option<Inner>,
+        #[serde(default)]
+        list: Vec<i8>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only whether it can be read matters")]
+    struct Inner {
+        switch: bool,
+    }
+
+    #[test]
+    fn an_error_names_the_field_once() {
+        let messages = [
+            serde_json::json!({ "width": "wide" }),
+            serde_json::json!({ "width": 1, "inner": { "switch": 3 } }),
+            serde_json::json!({ "width": 1, "list": [1, 300] }),
+            serde_json::json!({ "widht": 1 }),
+            serde_json::json!({ "width": 1, "inner": { "swich": true } }),
+            Json::Null,
+            serde_json::json!([1]),
+        ]
+        .map(|args| parse::<Args>(&args).unwrap_err());
+        insta::assert_snapshot!(messages.join("\n"), @r#"
+        `width`: invalid type: string "wide", expected usize
+        `inner.switch`: invalid type: integer `3`, expected a boolean
+        `list[1]`: invalid value: integer `300`, expected i8
+        unknown field `widht`, expected one of `width`, `inner`, `list`
+        `inner.swich`: unknown field `swich`, expected `switch`
+        missing field `width`
+        expected a table, found [1]
+        "#);
     }
 }

@@ -59,7 +59,7 @@ impl Study {
         match parameters.find(|parameter| parameter.domain.size().is_none()) {
             Some(continuous) => Err(StrategyError::Space {
                 parameter: continuous.name.clone(),
-                reason: "is continuous: counting its points needs a `step`".to_owned(),
+                reason: "is continuous: trying every point needs a `step`".to_owned(),
             }),
             None => self.space.size().ok_or_else(|| {
                 StrategyError::Other("the space has more than 2^128 points".to_owned())

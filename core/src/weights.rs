@@ -158,7 +158,8 @@ impl Weights {
     /// Checks that there is exactly what a graph needs, all of it finite.
     ///
     /// # Errors
-    /// [`WeightsError`] names the first tensor that is missing, too much or of another shape.
+    /// [`WeightsError`] names the first tensor that is missing, too much, of another shape or not
+    /// finite.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
         let mut known = Vec::new();
         for node in graph.nodes() {

@@ -383,6 +383,11 @@ impl LoadError {
                     None => others.to_owned(),
                 })
             }
+            Self::TooFewRows { .. } => Some(
+                "every class is split by itself, after rows that repeat are dropped; has the \
+                 label a class for nearly every row?"
+                    .to_owned(),
+            ),
             Self::NotFound { name, .. } => Some(format!(
                 "`firebrick data fetch {name}` downloads it, `--data FILE` takes a file that you have"
             )),

@@ -3,6 +3,8 @@
 //! What has arrived is kept in a file `.part` beside the target, so that an interrupted download
 //! goes on where it stopped. The target appears only when it is whole and its checksum is right.
 
+mod error;
+
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -10,122 +12,30 @@ use std::time::Duration;
 
 use md5::{Digest, Md5};
 use serde_json::Value;
-use thiserror::Error;
 use ureq::http::{Response, header};
 use ureq::{Agent, Body};
+
+pub use error::FetchError;
+use error::{read_error, write_error};
 
 /// The number of `jsc` at OpenML.
 const OPENML_JSC: u32 = 42468;
 
 /// Where data sets are published, and how long to wait for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
+pub(crate) struct Source {
     /// The address of OpenML's API, without a slash at the end.
-    pub base_url: String,
+    pub(crate) base_url: String,
     /// How long to wait for a connection, an answer, or the next bytes.
-    pub patience: Duration,
+    pub(crate) patience: Duration,
 }
 
 impl Source {
     /// Returns the official addresses.
-    pub fn official() -> Self {
+    pub(crate) fn official() -> Self {
         Self {
             base_url: "https://www.openml.org/api/v1/json".to_owned(),
             patience: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Why a data set can't be downloaded.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FetchError {
-    /// No data set that is known has this name.
-    #[error("unknown dataset `{name}`")]
-    UnknownDataset {
-        /// The name.
-        name: String,
-    },
-    /// There is nothing to download.
-    #[error("dataset `{name}` is generated, there is nothing to fetch")]
-    Generated {
-        /// The data set.
-        name: String,
-    },
-    /// No answer came.
-    #[error("no answer from {url}: {reason}")]
-    NoAnswer {
-        /// What was asked for.
-        url: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// The server refuses.
-    #[error("{url} answers with status {status}")]
-    Status {
-        /// What was asked for.
-        url: String,
-        /// The status of HTTP.
-        status: u16,
-    },
-    /// The answer is not what it should be.
-    #[error("cannot use the answer of {url}: {what}")]
-    BadAnswer {
-        /// What was asked for.
-        url: String,
-        /// What is wrong.
-        what: String,
-    },
-    /// The connection broke; what has arrived is kept.
-    #[error("the download stopped at {done} of {} bytes: {reason}", total.map_or("unknown".to_owned(), |total| total.to_string()))]
-    Interrupted {
-        /// What has arrived.
-        part: PathBuf,
-        /// How many bytes have arrived.
-        done: u64,
-        /// How many there are, where the server says so.
-        total: Option<u64>,
-        /// What went wrong.
-        reason: String,
-    },
-    /// What arrived is not what was published; it is deleted.
-    #[error("{url} gave a file with MD5 {found}, expected {expected}; it was deleted")]
-    Checksum {
-        /// What was asked for.
-        url: String,
-        /// The checksum that is published.
-        expected: String,
-        /// The checksum of what arrived.
-        found: String,
-    },
-    /// The system refuses to write or read a file.
-    #[error("cannot write `{}`: {reason}", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system says.
-        reason: String,
-    },
-}
-
-impl FetchError {
-    /// Returns what the user could do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::UnknownDataset { .. } => {
-                Some("`firebrick data list` shows the ones that can be fetched".to_owned())
-            }
-            Self::Generated { name } => Some(format!(
-                "use it as it is: `firebrick search --dataset {name}`"
-            )),
-            Self::NoAnswer { .. } | Self::Status { .. } | Self::BadAnswer { .. } => Some(format!(
-                "try again later, or download it by hand from \
-                 https://www.openml.org/d/{OPENML_JSC} and give it with `--data FILE`"
-            )),
-            Self::Interrupted { .. } => {
-                Some("the same command goes on where it stopped".to_owned())
-            }
-            Self::Checksum { .. } => Some("the same command starts over".to_owned()),
-            Self::Write { .. } => None,
         }
     }
 }
@@ -149,7 +59,7 @@ pub fn fetch(
 ///
 /// # Errors
 /// [`FetchError`]; what has arrived is kept unless it is wrong.
-pub fn fetch_from(
+pub(crate) fn fetch_from(
     source: &Source,
     name: &str,
     into: &Path,
@@ -176,7 +86,7 @@ pub fn fetch_from(
     let target = folder.join(format!("{name}.arff"));
     if target.is_file() && is_published(&target, &published)? {
         let n_bytes = fs::metadata(&target)
-            .map_err(|error| write_error(&target, &error))?
+            .map_err(|error| read_error(&target, &error))?
             .len();
         progress(n_bytes, Some(n_bytes));
         return Ok(target);
@@ -375,12 +285,12 @@ fn is_published(file: &Path, published: &Published) -> Result<bool, FetchError> 
 }
 
 fn md5_of(path: &Path) -> Result<String, FetchError> {
-    let write_error = |error: io::Error| write_error(path, &error);
-    let mut reader = BufReader::new(File::open(path).map_err(write_error)?);
+    let read_error = |error: io::Error| read_error(path, &error);
+    let mut reader = BufReader::new(File::open(path).map_err(read_error)?);
     let mut digest = Md5::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
-        let n_bytes = reader.read(&mut buffer).map_err(write_error)?;
+        let n_bytes = reader.read(&mut buffer).map_err(read_error)?;
         if n_bytes == 0 {
             break;
         }
@@ -394,13 +304,6 @@ fn status_error(url: &str, response: &Response<Body>) -> FetchError {
     FetchError::Status {
         url: url.to_owned(),
         status: response.status().as_u16(),
-    }
-}
-
-fn write_error(path: &Path, error: &io::Error) -> FetchError {
-    FetchError::Write {
-        path: path.to_owned(),
-        reason: error.to_string(),
     }
 }
 

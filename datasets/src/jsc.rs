@@ -30,7 +30,7 @@ const CLASS: &str = "class";
 ///
 /// # Errors
 /// [`LoadError`], which names line or row, column and value.
-pub fn read(path: &Path) -> Result<Table, LoadError> {
+pub(crate) fn read(path: &Path) -> Result<Table, LoadError> {
     table::read(path, &Jets)
 }
 

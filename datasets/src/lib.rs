@@ -14,18 +14,18 @@ use std::path::PathBuf;
 use firebrick_core::dataset::Dataset;
 
 pub mod jets_sim;
-pub mod jsc;
+mod jsc;
 
 pub mod fetch;
 mod jets_cache;
 mod locate;
 mod own;
 
-pub mod table;
+mod table;
 
 mod prepare;
-pub mod scale;
-pub mod split;
+mod scale;
+mod split;
 
 mod catalogue;
 mod error;
@@ -36,11 +36,11 @@ pub use split::Fractions;
 
 /// How many jets `jets-sim` has unless asked otherwise: some seconds to generate, and enough that
 /// the test split tells accuracies apart that differ by a percentage point.
-pub const JETS_SIM_ROWS: usize = 50_000;
+pub(crate) const JETS_SIM_ROWS: usize = 50_000;
 
 /// The seed that `jets-sim` is generated from, whatever the seed of a study, so that studies
 /// compare. (`jets` in ASCII: unlike the seed of any study, so no stream of numbers is read twice.)
-pub const JETS_SIM_SEED: u64 = 0x6a65_7473;
+const JETS_SIM_SEED: u64 = 0x6a65_7473;
 
 /// What data set to load, and how.
 #[derive(Debug, Clone, PartialEq)]

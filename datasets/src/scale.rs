@@ -5,11 +5,11 @@
 /// A row of shape `[features]` has a channel for each feature, a row of shape
 /// `[channels, height, width]` has `channels`.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scaler {
+pub(crate) struct Scaler {
     /// The mean of each channel.
-    pub mean: Vec<f64>,
+    pub(crate) mean: Vec<f64>,
     /// The population standard deviation of each channel; 1 where the channel is constant.
-    pub scale: Vec<f64>,
+    pub(crate) scale: Vec<f64>,
 }
 
 impl Scaler {
@@ -19,7 +19,7 @@ impl Scaler {
     ///
     /// # Shapes
     /// - rows: `[rows, ..input_shape]`
-    pub fn fit(rows: &[f32], input_shape: &[usize]) -> Self {
+    pub(crate) fn fit(rows: &[f32], input_shape: &[usize]) -> Self {
         let n_channels = input_shape.first().copied().unwrap_or(1).max(1);
         let channel_len = input_shape.iter().skip(1).product::<usize>().max(1);
         let count = (rows.len() / n_channels).max(1) as f64;
@@ -56,7 +56,7 @@ impl Scaler {
     ///
     /// # Shapes
     /// - rows: `[rows, ..input_shape]`
-    pub fn apply(&self, rows: &mut [f32], input_shape: &[usize]) {
+    pub(crate) fn apply(&self, rows: &mut [f32], input_shape: &[usize]) {
         let channel_len = input_shape.iter().skip(1).product::<usize>().max(1);
         for row in rows.chunks_exact_mut(self.mean.len() * channel_len) {
             for (channel, values) in row.chunks_exact_mut(channel_len).enumerate() {

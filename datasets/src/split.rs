@@ -40,13 +40,13 @@ impl Fractions {
 
 /// The rows of each split, by index.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parts {
+pub(crate) struct Parts {
     /// Rows to train on.
-    pub train: Vec<usize>,
+    pub(crate) train: Vec<usize>,
     /// Rows to judge candidates on.
-    pub validation: Vec<usize>,
+    pub(crate) validation: Vec<usize>,
     /// Rows to use once.
-    pub test: Vec<usize>,
+    pub(crate) test: Vec<usize>,
 }
 
 /// Splits rows into training, validation and test.
@@ -57,7 +57,7 @@ pub struct Parts {
 /// which depends on the seed and the labels only.
 ///
 /// `validation` and `test` are fractions of the rows; a test fraction of 0 makes no test split.
-pub fn stratified(
+pub(crate) fn stratified(
     labels: &[u32],
     n_classes: usize,
     validation: f64,
@@ -86,7 +86,7 @@ pub fn stratified(
 /// Takes `n_rows` of the rows, of each class its share and at least one where that is possible.
 ///
 /// The rows keep their order. All of them are taken if there are no more than `n_rows`.
-pub fn sample(labels: &[u32], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn sample(labels: &[u32], n_classes: usize, n_rows: usize, seed: u64) -> Vec<usize> {
     let counts = class_counts(labels, n_classes);
     if n_rows >= labels.len() {
         return (0..labels.len()).collect();

@@ -18,19 +18,19 @@ pub(crate) use columns::{Column, Kind, Layout, Role};
 ///
 /// Every value is finite, every class has a row, and there are at least two classes.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Table {
+pub(crate) struct Table {
     /// The shape of one row.
-    pub input_shape: Vec<usize>,
+    pub(crate) input_shape: Vec<usize>,
     /// The names of the features, where they have some.
-    pub feature_names: Vec<String>,
+    pub(crate) feature_names: Vec<String>,
     /// The names of the classes; a label is an index into them.
-    pub class_names: Vec<String>,
+    pub(crate) class_names: Vec<String>,
     /// The rows; where the file keeps a test split, its training rows.
-    pub rows: Split,
+    pub(crate) rows: Split,
     /// The rows that the file itself keeps for validation.
-    pub validation: Option<Split>,
+    pub(crate) validation: Option<Split>,
     /// The rows that the file itself keeps for the test.
-    pub test: Option<Split>,
+    pub(crate) test: Option<Split>,
 }
 
 /// What is expected of a table.
@@ -118,7 +118,7 @@ impl Table {
     }
 
     /// Returns the number of rows of each class, those kept for validation and test left out.
-    pub fn class_counts(&self) -> Vec<usize> {
+    pub(crate) fn class_counts(&self) -> Vec<usize> {
         let mut counts = vec![0; self.class_names.len()];
         for label in &self.rows.labels {
             counts[*label as usize] += 1;

@@ -252,16 +252,18 @@ fn refuses_arguments_that_make_no_sense() {
         error("jsc-d", &json!({}), &[16], 0),
         error("mlp", &json!({ "widths": [8, 0] }), &[16], 5),
         error("mlp", &json!({ "widths": [-8] }), &[16], 5),
+        error("mlp", &json!({ "widths": [1 << 29] }), &[16], 5),
         error("mlp", &json!({ "dropout": 1.0 }), &[16], 5),
         error("mlp", &json!({ "dropout": -0.5 }), &[16], 5),
         error("toy", &json!({ "logits": true }), &[16], 5),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
     unknown field `logit`, expected `logits`
-    invalid type: string "yes", expected a boolean
+    `logits`: invalid type: string "yes", expected a boolean
     node `seq_blocks_6` (linear): out must be at least 1
     node `seq_blocks_2` (linear): out must be at least 1
-    invalid value: integer `-8`, expected usize
+    `widths[0]`: invalid value: integer `-8`, expected usize
+    node `seq_blocks_0` (linear): a weight of shape [536870912, 16] is too large
     node `seq_blocks_2` (dropout): p must be at least 0 and below 1
     node `seq_blocks_2` (dropout): p must be at least 0 and below 1
     unknown field `logits`, there are no fields

@@ -215,7 +215,7 @@ fn arguments_that_make_no_sense_are_refused() {
     assert_snapshot!(messages.join("\n"), @r#"
     unknown field `compare`, expected `compare_to`
     `compare_to` is 0, expected a number above 0
-    invalid type: string "32", expected f64
+    `compare_to`: invalid type: string "32", expected f64
     unknown field `by`, there are no fields
     unknown field `depth`, there are no fields
     "#);

@@ -20,9 +20,9 @@ use crate::seen::canonical;
 /// not stored: a space of a trillion points starts at once, and trial n gets the n-th point
 /// whatever other trials gave.
 ///
-/// A trial that someone else put in the queue takes the turn of its number, and the point whose
-/// turn it was comes after all others, unless it was such a trial too. A point that was put in the
-/// queue still has its own turn, which the program answers from what it has already evaluated.
+/// A trial that is told and was not proposed here takes the turn of its number, and the point whose
+/// turn it was comes after all others, unless it was told in such a way too. The point of such a
+/// trial keeps its own turn.
 ///
 /// # Source
 /// Exhaustive search; the order is a Feistel permutation of the points' numbers (Black and
@@ -39,9 +39,9 @@ register_strategy!("brute", "bruteforce", "brute-force"; BruteSettings => Brute:
 pub struct Brute {
     space: Space,
     order: Order,
-    /// The points that others put in the queue, and the points that lost their turn to them, by
-    /// trial number. Empty as long as every trial is one of ours.
-    queued: BTreeSet<Params>,
+    /// The points of trials that were not proposed here, and the points that lost their turn to
+    /// them, by trial number. Empty as long as every trial is one of ours.
+    foreign: BTreeSet<Params>,
     missed: BTreeMap<u64, Params>,
 }
 
@@ -49,23 +49,12 @@ impl Brute {
     /// Makes the strategy for a study.
     ///
     /// # Errors
-    /// [`StrategyError::Space`] if a parameter is continuous, [`StrategyError::Other`] if there
-    /// are more points than 128 bits can count.
+    /// As [`Study::n_points`]: every point must be counted.
     pub fn new(study: &Study, _: BruteSettings) -> Result<Self, StrategyError> {
-        let mut parameters = study.space.parameters().iter();
-        if let Some(parameter) = parameters.find(|parameter| parameter.domain.size().is_none()) {
-            return Err(StrategyError::Space {
-                parameter: parameter.name.clone(),
-                reason: "is continuous: trying every point needs a `step`".to_owned(),
-            });
-        }
-        let size = study.space.size().ok_or_else(|| {
-            StrategyError::Other("the space has more than 2^128 points".to_owned())
-        })?;
         Ok(Self {
             space: study.space.clone(),
-            order: Order::new(size, study.seed),
-            queued: BTreeSet::new(),
+            order: Order::new(study.n_points()?, study.seed),
+            foreign: BTreeSet::new(),
             missed: BTreeMap::new(),
         })
     }
@@ -80,7 +69,7 @@ impl Brute {
         let mut left = self
             .missed
             .values()
-            .filter(|params| !self.queued.contains(*params));
+            .filter(|params| !self.foreign.contains(*params));
         left.nth(usize::try_from(late).ok()?).cloned()
     }
 }
@@ -100,7 +89,7 @@ impl Strategy for Brute {
             if let Some(missed) = turn {
                 self.missed.insert(trial.number, missed);
             }
-            self.queued.insert(params);
+            self.foreign.insert(params);
         }
         Ok(())
     }
@@ -136,8 +125,8 @@ mod tests {
 
     #[test]
     fn an_answer_depends_on_the_trial_number_alone() {
-        let mut brute_ = brute(grid(2, 6), 3).expect("finite");
-        let all = brute_.ask(&(0..36).collect::<Vec<u64>>()).expect("asks");
+        let mut whole = brute(grid(2, 6), 3).expect("finite");
+        let all = whole.ask(&(0..36).collect::<Vec<u64>>()).expect("asks");
         let mut fresh = brute(grid(2, 6), 3).expect("finite");
         assert_eq!(
             fresh.ask(&[35, 0]).expect("asks"),
@@ -157,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn a_queued_trial_takes_a_turn_and_no_point_is_lost() {
+    fn a_foreign_trial_takes_a_turn_and_no_point_is_lost() {
         let mut brute = brute(grid(2, 3), 0).expect("finite");
         let order = brute.ask(&(0..9).collect::<Vec<u64>>()).expect("asks");
-        // Trial 2 was queued with the point of turn 5, so that of turn 2 comes at the end.
+        // Trial 2 was told with the point of turn 5, so that of turn 2 comes at the end.
         let tell = |brute: &mut Brute, number: u64, params: &Params| {
             brute
                 .tell(&[complete(number, params.clone(), vec![0.0])])
@@ -172,7 +161,7 @@ mod tests {
             [order[3].clone(), order[5].clone()]
         );
         assert_eq!(brute.ask(&[9, 10]).expect("asks"), [order[2].clone()]);
-        // Unless that point was queued as well.
+        // Unless that point was told in such a way as well.
         tell(&mut brute, 3, &order[2]);
         assert_eq!(brute.ask(&[9, 10]).expect("asks"), [order[3].clone()]);
     }

@@ -109,15 +109,15 @@ mod tests {
     }
 
     #[test]
-    fn a_queued_point_is_not_proposed_again() {
+    fn a_point_that_was_told_is_not_proposed_again() {
         let mut random = random(true);
-        let queued: Params = [("a", 3_i64)].into_iter().collect();
+        let told: Params = [("a", 3_i64)].into_iter().collect();
         random
-            .tell(&[complete(0, queued.clone(), vec![0.0])])
+            .tell(&[complete(0, told.clone(), vec![0.0])])
             .expect("tells");
         let points = random.ask(&[1, 2, 3, 4]).expect("asks");
         assert_eq!(points.len(), 3);
-        assert!(!points.contains(&queued));
+        assert!(!points.contains(&told));
     }
 
     #[test]

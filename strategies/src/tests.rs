@@ -133,7 +133,7 @@ fn every_strategy_visits_each_point_of_the_seeds_spaces_once() {
 }
 
 #[test]
-fn settings_that_no_strategy_has_are_refused() {
+fn settings_that_make_no_sense_are_refused() {
     for (name, settings, part) in [
         (
             "random",
@@ -150,7 +150,16 @@ fn settings_that_no_strategy_has_are_refused() {
             json!({ "n_startup": 1 }),
             "expected one of `n_startup_trials`",
         ),
-        ("tpe", json!({ "n_ei_candidates": 0 }), "expected a nonzero"),
+        (
+            "tpe",
+            json!({ "n_ei_candidates": 0 }),
+            "`n_ei_candidates`: invalid value: integer `0`, expected a nonzero",
+        ),
+        (
+            "tpe",
+            json!({ "n_ei_candidates": 1_000_000_000_000_u64 }),
+            "`n_ei_candidates` is 1000000000000, expected at most 10000",
+        ),
     ] {
         let Err(StrategyError::Settings(message)) = make(name, &settings, &study(jsc(), 1, 0))
         else {

@@ -27,6 +27,9 @@ use split::{Standing, good};
 /// How often candidates are drawn before the search for a new point goes on at random.
 const N_ROUNDS: usize = 4;
 
+/// More candidates than this take seconds and gigabytes for nothing.
+const N_EI_CANDIDATES_MAX: usize = 10_000;
+
 /// Learns from finished trials where good ones lie, and proposes what is most like them.
 ///
 /// The best tenth of the trials (with several objectives, the best fronts) and the rest each make
@@ -50,7 +53,7 @@ pub struct TpeSettings {
     /// How many trials must have finished, without failing, before the estimator takes over.
     #[serde(default = "ten")]
     pub n_startup_trials: u64,
-    /// How many candidates the best is taken from.
+    /// How many candidates the best is taken from, at most 10,000.
     #[serde(default = "twenty_four")]
     pub n_ei_candidates: NonZeroUsize,
     /// Whether one density spans all parameters, rather than each parameter having its own.
@@ -101,8 +104,15 @@ impl Tpe {
     /// Makes the strategy for a study.
     ///
     /// # Errors
-    /// [`StrategyError::Other`] if the study has no objective.
+    /// [`StrategyError::Other`] if the study has no objective, [`StrategyError::Settings`] if there
+    /// are too many candidates.
     pub fn new(study: &Study, settings: TpeSettings) -> Result<Self, StrategyError> {
+        let n_candidates = settings.n_ei_candidates.get();
+        if n_candidates > N_EI_CANDIDATES_MAX {
+            return Err(StrategyError::Settings(format!(
+                "`n_ei_candidates` is {n_candidates}, expected at most {N_EI_CANDIDATES_MAX}"
+            )));
+        }
         if study.directions.is_empty() {
             return Err(StrategyError::Other(
                 "there is no objective to learn from".to_owned(),

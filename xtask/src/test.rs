@@ -15,7 +15,10 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     build(&workspace, &Need::Engine("burn".to_owned()))?;
     let cargo = || process::cargo(&workspace.root);
     if is_installed(cargo().arg("nextest")) {
-        process::run(select(cargo().args(["nextest", "run"]), args))?;
+        process::run(select(
+            cargo().args(["nextest", "run", "--no-fail-fast"]),
+            args,
+        ))?;
         // nextest runs no examples in documentation; its arguments mean nothing to them.
         if args.is_empty() {
             process::run(cargo().args(["test", "--doc", "--workspace"]))?;

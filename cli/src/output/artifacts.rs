@@ -72,8 +72,39 @@ pub(crate) fn best(front: &[&Record], provenance: &Provenance) -> String {
     pretty(&Value::Object(entries.collect()))
 }
 
-/// Returns the content of `log.json`: every trial by number.
-pub(crate) fn log(records: &[Record]) -> String {
+/// The content of `log.json`: every trial by number.
+///
+/// It grows with the study, which would take longer with every trial if the earlier ones were
+/// written again.
+#[derive(Debug, Default)]
+pub(crate) struct Log {
+    entries: String,
+    n_entries: usize,
+}
+
+impl Log {
+    /// Adds the records that are new since the last call, and returns the whole text.
+    pub(crate) fn with(&mut self, records: &[Record]) -> String {
+        for record in records.iter().skip(self.n_entries) {
+            let one = log(std::slice::from_ref(record));
+            let inner = one
+                .strip_prefix("{\n")
+                .and_then(|one| one.strip_suffix("\n}\n"));
+            if !self.entries.is_empty() {
+                self.entries.push_str(",\n");
+            }
+            self.entries.push_str(inner.unwrap_or_default());
+        }
+        self.n_entries = records.len();
+        match self.entries.as_str() {
+            "" => log(&[]),
+            entries => format!("{{\n{entries}\n}}\n"),
+        }
+    }
+}
+
+/// Returns the content of `log.json` for some trials.
+fn log(records: &[Record]) -> String {
     let entries = records.iter().map(|record| {
         let mut entry = Map::new();
         entry.insert("number".into(), record.trial.number.into());
@@ -176,4 +207,42 @@ fn pretty(value: &Value) -> String {
     let mut text = String::from_utf8(bytes).expect("JSON is UTF-8");
     text.push('\n');
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn record(number: u64) -> Record {
+        let outcome = Outcome::Complete { values: vec![0.5] };
+        Record {
+            trial: Trial {
+                number,
+                params: firebrick_core::value::Params::default(),
+                outcome,
+                metrics: BTreeMap::new(),
+                intermediate: Vec::new(),
+            },
+            sampled_config: json!({ "by": "name" }),
+            software: vec![("accuracy".to_owned(), 0.5)],
+            hardware: Vec::new(),
+            scaled: Vec::new(),
+            start_ms: 1,
+            end_ms: 2,
+            train_ms: 0.5,
+            total_ms: 1.0,
+            same_as: None,
+            test: None,
+        }
+    }
+
+    #[test]
+    fn a_log_that_grows_is_the_log_of_all() {
+        let records: Vec<Record> = (0..5).map(record).collect();
+        let mut growing = Log::default();
+        for n_records in [0, 1, 1, 3, 5] {
+            let text = growing.with(&records[..n_records]);
+            assert_eq!(text, log(&records[..n_records]), "{n_records} records");
+        }
+    }
 }

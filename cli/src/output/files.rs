@@ -1,10 +1,10 @@
 //! Files that are whole or not there: written beside their name, then renamed.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 
 use crate::failure::hinted;
 
@@ -45,22 +45,45 @@ fn readable_by_all(file: tempfile::NamedTempFile) -> std::io::Result<tempfile::N
     Ok(file)
 }
 
+/// A folder that is this run's alone until this is dropped.
+#[derive(Debug)]
+pub(crate) struct OwnFolder {
+    /// The name under which results of an earlier run are kept.
+    #[cfg_attr(not(test), expect(dead_code, reason = "users were told; tests look"))]
+    kept: Option<PathBuf>,
+    _lock: Option<File>,
+}
+
 /// Makes a folder for results that is empty, and checks that it can be written.
 ///
 /// A folder that holds results of an earlier run is kept under the next free name `NAME-1`,
-/// `NAME-2`, ...; the new name is returned.
+/// `NAME-2`, ..., which is said on stderr. A link to a folder stays one: what it points to is
+/// kept and made anew.
 ///
 /// # Errors
-/// What the file system says, with the path; nothing has changed then.
-pub(crate) fn fresh_folder(path: &Path) -> Result<Option<PathBuf>> {
+/// What the file system says, with the path, or that another run writes there; nothing has
+/// changed then.
+pub(crate) fn fresh_folder(path: &Path) -> Result<OwnFolder> {
     let here = || format!("can't use `{}` for results", path.display());
+    let refuse = |why: &str| {
+        let error = anyhow!(why.to_owned()).context(here());
+        hinted(error, "choose another folder with `--out DIR`")
+    };
+    if path.is_symlink() {
+        return match fs::canonicalize(path) {
+            Ok(target) => fresh_folder(&target),
+            Err(_) => Err(refuse("it is a link to nothing")),
+        };
+    }
+    if path.exists() && !path.is_dir() {
+        return Err(refuse("it is a file"));
+    }
     let mut kept = None;
     if path.is_dir() && fs::read_dir(path).with_context(here)?.next().is_some() {
         if !holds_results(path) {
-            let message = "it is not empty and holds no results of Firebrick";
-            let error = anyhow::anyhow!(message).context(here());
-            return Err(hinted(error, "choose another folder with `--out DIR`"));
+            return Err(refuse("it is not empty and holds no results of Firebrick"));
         }
+        drop(lock(path).map_err(refuse)?);
         let name = path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned());
@@ -73,6 +96,7 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<Option<PathBuf>> {
         fs::rename(path, &free)
             .map_err(explained)
             .with_context(here)?;
+        eprintln!("note: earlier results are kept in `{}`", free.display());
         kept = Some(free);
     }
     fs::create_dir_all(path)
@@ -82,7 +106,33 @@ pub(crate) fn fresh_folder(path: &Path) -> Result<Option<PathBuf>> {
         .prefix(".firebrick-")
         .tempfile_in(path);
     probe.map_err(explained).with_context(here)?;
-    Ok(kept)
+    let lock = lock(path).map_err(refuse)?;
+    Ok(OwnFolder { kept, _lock: lock })
+}
+
+/// Locks a folder, so that two runs do not mix their files; the lock ends with the process.
+///
+/// Returns nothing where a system has no such locks.
+fn lock(folder: &Path) -> Result<Option<File>, &'static str> {
+    let Ok(file) = File::open(folder) else {
+        return Ok(None);
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err("another run is writing there"),
+        Err(TryLockError::Error(_)) => Ok(None),
+    }
+}
+
+/// Makes a folder again that was there when the run began, and says so.
+///
+/// # Errors
+/// What the file system says, with the path.
+pub(crate) fn make_again(path: &Path) -> Result<()> {
+    eprintln!("warning: `{}` was gone and is made again", path.display());
+    fs::create_dir_all(path)
+        .map_err(explained)
+        .with_context(|| format!("can't make `{}`", path.display()))
 }
 
 /// The file that every run of the program writes first.
@@ -129,15 +179,15 @@ mod tests {
     fn earlier_results_are_kept_under_another_name() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("study");
-        assert_eq!(fresh_folder(&path).unwrap(), None);
+        assert_eq!(fresh_folder(&path).unwrap().kept, None);
         write(&path.join(CONFIG), "seed = 0").unwrap();
         assert_eq!(
-            fresh_folder(&path).unwrap(),
+            fresh_folder(&path).unwrap().kept,
             Some(folder.path().join("study-1"))
         );
         write(&path.join(CONFIG), "seed = 1").unwrap();
         assert_eq!(
-            fresh_folder(&path).unwrap(),
+            fresh_folder(&path).unwrap().kept,
             Some(folder.path().join("study-2"))
         );
         assert!(folder.path().join("study-1").join(CONFIG).is_file());
@@ -150,5 +200,31 @@ mod tests {
         let error = format!("{:#}", fresh_folder(folder.path()).unwrap_err());
         assert!(error.contains("holds no results of Firebrick"), "{error}");
         assert!(folder.path().join("thesis.tex").is_file());
+    }
+
+    #[test]
+    fn a_folder_belongs_to_one_run_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("study");
+        let first = fresh_folder(&path).unwrap();
+        write(&path.join(CONFIG), "seed = 0").unwrap();
+        let error = format!("{:#}", fresh_folder(&path).unwrap_err());
+        assert!(error.ends_with("another run is writing there"), "{error}");
+        assert!(path.join(CONFIG).is_file());
+        drop(first);
+        assert!(fresh_folder(&path).unwrap().kept.is_some());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_folder_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, target) = (folder.path().join("link"), folder.path().join("target"));
+        fs::create_dir(&target).unwrap();
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        write(&link.join(CONFIG), "seed = 0").unwrap();
+        fresh_folder(&link).unwrap();
+        assert!(link.is_symlink() && target.is_dir());
+        assert!(folder.path().join("target-1").join(CONFIG).is_file());
     }
 }

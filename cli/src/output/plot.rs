@@ -67,6 +67,7 @@ fn render(chart: &Chart<'_>) -> Result<String, Box<dyn std::error::Error>> {
         context
             .configure_mesh()
             .x_desc(chart.x)
+            .x_label_formatter(&|x| whole(*x))
             .y_desc(chart.y)
             .light_line_style(TRANSPARENT)
             .bold_line_style(BLACK.mix(0.12))
@@ -94,6 +95,14 @@ fn render(chart: &Chart<'_>) -> Result<String, Box<dyn std::error::Error>> {
         area.present()?;
     }
     Ok(svg)
+}
+
+/// Returns the label of a place on the horizontal axis, which counts: none between two numbers.
+fn whole(x: f64) -> String {
+    match (x - x.round()).abs() < 1e-6 {
+        true => format!("{x:.0}"),
+        false => String::new(),
+    }
 }
 
 /// Returns the range of some values, widened by a share, never empty.

@@ -66,12 +66,67 @@ fn write(folder: &Path, files: &[(&str, String)]) -> io::Result<()> {
     Ok(())
 }
 
+/// Words that cargo refuses as the name of a crate, those of one letter case.
+const RESERVED: [&str; 48] = [
+    "abstract",
+    "alloc",
+    "as",
+    "async",
+    "await",
+    "become",
+    "box",
+    "break",
+    "const",
+    "continue",
+    "core",
+    "crate",
+    "do",
+    "dyn",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "final",
+    "fn",
+    "for",
+    "gen",
+    "if",
+    "impl",
+    "in",
+    "let",
+    "loop",
+    "macro",
+    "match",
+    "mod",
+    "move",
+    "mut",
+    "override",
+    "priv",
+    "proc_macro",
+    "pub",
+    "ref",
+    "return",
+    "self",
+    "static",
+    "std",
+    "struct",
+    "super",
+    "test",
+    "trait",
+    "true",
+    "try",
+    "type",
+];
+
 /// Checks that a name can be a crate's and an item's.
 fn check_name(name: &str) -> Result<()> {
-    let starts_well = name.starts_with(|first: char| first.is_ascii_alphabetic());
-    let fits = |char: char| char.is_ascii_alphanumeric() || matches!(char, '-' | '_');
-    if !starts_well || !name.chars().all(fits) || name.len() > 63 {
-        let hint = "use letters, digits, `-` and `_`, a letter first, such as `my-strategy`";
+    let starts_well = name.starts_with(|first: char| first.is_ascii_lowercase());
+    let fits = |char: char| {
+        char.is_ascii_lowercase() || char.is_ascii_digit() || matches!(char, '-' | '_')
+    };
+    let is_free = !RESERVED.contains(&name);
+    if !starts_well || !name.chars().all(fits) || !is_free || name.len() > 63 {
+        let hint = "use small letters, digits, `-` and `_`, a letter first, such as `my-strategy`";
         return Err(failure(
             format!("`{name}` can't be the name of a crate"),
             hint,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use firebrick_core::Json;
+use firebrick_core::costs::Costs;
 use firebrick_core::dataset::Dataset;
 use firebrick_core::engine::{
     Candidate, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
@@ -101,6 +102,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) weights: Option<&'a Weights>,
     /// Whether candidates are trained before they are judged.
     pub(crate) train: bool,
+    /// The memory of this machine in bytes, where it is known.
+    pub(crate) memory: Option<u64>,
 }
 
 /// A finished proposal with what is needed to use it.
@@ -182,7 +185,29 @@ impl Evaluator<'_> {
         self.engine
             .supports(&graph)
             .map_err(|error| error.to_string())?;
+        self.fits(&graph)?;
         Ok((graph, metrics))
+    }
+
+    /// Checks that training leaves the program alive: a system ends the process that asks for more
+    /// memory than there is. How many train at a time plays no part, since results do not follow
+    /// it.
+    fn fits(&self, graph: &Graph) -> Result<(), String> {
+        let Some(memory) = self.memory else {
+            return Ok(());
+        };
+        // First weights, weights, gradients, two moments and the best so far.
+        const COPIES: u64 = 6;
+        let needed = Costs::of(graph).total.params.saturating_mul(4 * COPIES);
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        match needed <= memory {
+            true => Ok(()),
+            false => Err(format!(
+                "training takes {:.0} GB of memory, this machine has {:.0} GB",
+                gigabytes(needed),
+                gigabytes(memory)
+            )),
+        }
     }
 
     fn judge(

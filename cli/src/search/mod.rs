@@ -5,6 +5,7 @@ mod evaluate;
 mod results;
 mod study_loop;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -64,6 +65,13 @@ pub(crate) fn run(
         transforms,
         analyses,
     };
+    for Analysis { name, pass, args } in &builder.analyses {
+        pass.apply(&builder.base, args).map_err(|error| {
+            let what = format!("pass `{name}` can't measure the network: {error}");
+            let hint = error.hint();
+            prepare::blamed(loaded.blame(Subject::Analysis(name), what, hint))
+        })?;
+    }
     let (_, base_metrics) = builder
         .build(&[])
         .map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
@@ -84,15 +92,15 @@ pub(crate) fn run(
     let mut strategy = strategy(&loaded, registry, &search, &strategy_study)?;
     constant::warn(&space.space, &spelling, &builder, &search.goal);
     let out = prepare::out_folder(&args.run, &loaded.study);
-    if let Some(kept) = files::fresh_folder(&out)? {
-        eprintln!("note: earlier results are kept in `{}`", kept.display());
-    }
+    let _folder = files::fresh_folder(&out)?;
     let provenance = prepare::provenance(&loaded.study, &base.dataset, plugins.versions());
     let results = Results {
         out: &out,
         provenance: &provenance,
+        config: loaded.study.to_toml(),
+        written: RefCell::default(),
     };
-    results.start(&loaded.study.to_toml())?;
+    results.start()?;
     prepare::describe(
         &base.dataset,
         &builder.base,
@@ -104,7 +112,6 @@ pub(crate) fn run(
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
     }
 
-    interrupt::listen()?;
     let evaluator = Evaluator {
         builder: &builder,
         goal: &search.goal,
@@ -115,13 +122,17 @@ pub(crate) fn run(
         seed: loaded.study.seed,
         weights: base.weights.as_ref(),
         train: !args.no_train,
+        memory: environment.memory,
     };
     let total = total_trials(&search, &space);
-    let progress = Progress::start("trial", Some(total), environment.is_live);
+    let n_epochs = search.recipe.max_epochs as u64;
+    let progress = Progress::start("trial", total, n_epochs, environment.is_live);
+    let line = progress.clone();
+    interrupt::listen(move |message| line.line(message))?;
     let live = Live {
         progress: &progress,
-        n_epochs: search.recipe.max_epochs,
-        best: Mutex::default(),
+        n_epochs,
+        shown: Mutex::default(),
     };
     let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
     let mut progressed = Progressed::default();
@@ -146,8 +157,12 @@ pub(crate) fn run(
         },
     );
     progress.finish();
-    let end = end.inspect_err(|_| say_kept(&progressed))?;
-    say_end(end, &progressed, &search, space.space.size());
+    let end = end.inspect_err(|_| {
+        if results.write(&progressed).is_ok() {
+            eprintln!("{}", kept(progressed.records.len()));
+        }
+    })?;
+    say_end(end, &progressed, space.space.size());
     results.judge_front(&mut progressed, &evaluator)?;
     results.write(&progressed)?;
     results.print(&progressed, &space, format);
@@ -230,40 +245,32 @@ fn total_trials(search: &Search, space: &SearchSpace) -> u64 {
 fn announce(search: &Search, space: &SearchSpace) {
     let size = space.space.size();
     let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
-    let objectives: Vec<String> = search
-        .goal
-        .objectives
-        .iter()
-        .map(|objective| format!("{} ({:?})", objective.metric, objective.direction).to_lowercase())
-        .collect();
     eprintln!(
         "searching {size} candidates with `{}`, up to {} trials, {} asked at a time · {}",
-        search.strategy,
-        search.n_trials,
-        search.population,
-        objectives.join(", "),
+        search.strategy, search.n_trials, search.population, search.goal,
     );
 }
 
-fn say_kept(progressed: &Progressed) {
-    eprintln!("{} finished trials are kept", progressed.records.len());
+fn kept(n_trials: usize) -> String {
+    match n_trials {
+        0 => "no trial was finished".to_owned(),
+        1 => "1 finished trial is kept".to_owned(),
+        n_trials => format!("{n_trials} finished trials are kept"),
+    }
 }
 
-fn say_end(end: End, progressed: &Progressed, search: &Search, size: Option<u128>) {
+fn say_end(end: End, progressed: &Progressed, size: Option<u128>) {
     let n_trials = progressed.records.len();
     match end {
         End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials"),
         End::Stopped if interrupt::interrupted() => {
-            eprintln!("interrupted: {n_trials} finished trials are kept");
+            eprintln!("interrupted: {}", kept(n_trials));
         }
-        End::Stopped => eprintln!("time is over: {n_trials} finished trials are kept"),
+        End::Stopped => eprintln!("time is over: {}", kept(n_trials)),
         End::Spent => {
             let left = size.map(|size| size.saturating_sub(n_trials as u128));
             if let Some(left) = left.filter(|left| *left > 0) {
-                eprintln!(
-                    "{} trials done, {left} candidates were left",
-                    search.n_trials
-                );
+                eprintln!("trials done: {n_trials}, candidates left: {left}");
             }
         }
     }
@@ -282,22 +289,36 @@ fn exit_code(progressed: &Progressed) -> ExitCode {
 /// What is shown while the search runs.
 struct Live<'a> {
     progress: &'a Progress,
-    n_epochs: usize,
-    best: Mutex<String>,
+    n_epochs: u64,
+    shown: Mutex<Shown>,
+}
+
+/// What the live line says.
+#[derive(Default)]
+struct Shown {
+    /// The best trial so far; empty before the first.
+    best: String,
+    /// How many trials are finished.
+    n_done: u64,
+    /// The epoch of each trial under way.
+    epochs: BTreeMap<u64, u64>,
 }
 
 impl Live<'_> {
-    fn epoch(&self, number: u64, epoch: &Epoch) -> Verdict {
-        let best = self
-            .best
-            .lock()
-            .map(|best| best.clone())
-            .unwrap_or_default();
+    fn epoch(&self, trial: u64, epoch: &Epoch) -> Verdict {
+        let Ok(mut shown) = self.shown.lock() else {
+            return Verdict::Continue;
+        };
+        shown.epochs.insert(trial, epoch.epoch as u64);
+        self.progress
+            .steps(shown.n_done, shown.epochs.values().sum());
         let (at, of) = (epoch.epoch, self.n_epochs);
-        let accuracy = number_of(epoch.validation.accuracy);
-        self.progress.say(format!(
-            "{best} · trial {number}: epoch {at}/{of}, accuracy {accuracy}"
-        ));
+        let accuracy = number(epoch.validation.accuracy);
+        let now = format!("trial {trial}: epoch {at}/{of}, accuracy {accuracy}");
+        self.progress.say(match shown.best.is_empty() {
+            true => now,
+            false => format!("{} · {now}", shown.best),
+        });
         Verdict::Continue
     }
 
@@ -306,23 +327,18 @@ impl Live<'_> {
         for record in &records[records.len() - n_new..] {
             self.progress.line(&results::line(record));
         }
+        let Ok(mut shown) = self.shown.lock() else {
+            return;
+        };
+        shown.n_done = records.len() as u64;
+        shown.epochs.clear();
         if let Some(best) = progressed.front().first() {
             let scaled = best.scaled.first();
-            let value = scaled.map(|(name, value)| format!("{name} {}", number_of(*value)));
-            let text = format!(
-                "best {} (trial {})",
-                value.unwrap_or_default(),
-                best.trial.number
-            );
-            if let Ok(mut best) = self.best.lock() {
-                best.clone_from(&text);
-            }
-            self.progress.say(text);
+            let value = scaled.map(|(name, value)| format!("{name} {}", number(*value)));
+            let value = value.unwrap_or_default();
+            shown.best = format!("best {value} (trial {})", best.trial.number);
+            self.progress.say(shown.best.clone());
         }
-        self.progress.at(records.len() as u64, Some(total));
+        self.progress.at(shown.n_done, Some(total));
     }
-}
-
-fn number_of(value: f64) -> String {
-    number(value)
 }

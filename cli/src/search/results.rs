@@ -1,6 +1,7 @@
 //! What a search leaves: files, and the table of the best trials.
 
-use std::collections::BTreeMap;
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -19,12 +20,24 @@ use crate::study::SearchSpace;
 pub(super) struct Results<'a> {
     pub(super) out: &'a Path,
     pub(super) provenance: &'a Provenance,
+    /// The study as it was resolved.
+    pub(super) config: String,
+    /// What is on disk by now.
+    pub(super) written: RefCell<Written>,
+}
+
+/// What a search has written, so that every batch writes what is new only.
+#[derive(Default)]
+pub(super) struct Written {
+    log: artifacts::Log,
+    /// The trials whose checkpoints are there.
+    checkpoints: BTreeSet<u64>,
 }
 
 impl Results<'_> {
     /// Writes the study as it was resolved.
-    pub(super) fn start(&self, config: &str) -> Result<()> {
-        files::write(&self.out.join(files::CONFIG), config)?;
+    pub(super) fn start(&self) -> Result<()> {
+        files::write(&self.out.join(files::CONFIG), &self.config)?;
         let checkpoints = self.out.join("checkpoints");
         std::fs::create_dir_all(&checkpoints)
             .with_context(|| format!("can't make `{}`", checkpoints.display()))
@@ -33,10 +46,16 @@ impl Results<'_> {
     /// Writes everything that is known: all trials, the front and its checkpoints.
     pub(super) fn write(&self, progressed: &Progressed) -> Result<()> {
         let front = progressed.front();
+        if !self.out.is_dir() {
+            // What took hours is not lost with a folder.
+            files::make_again(self.out)?;
+            self.written.borrow_mut().checkpoints.clear();
+            self.start()?;
+        }
         self.write_checkpoints(progressed)?;
         files::write(
             &self.out.join("log.json"),
-            artifacts::log(&progressed.records),
+            self.written.borrow_mut().log.with(&progressed.records),
         )?;
         files::write(
             &self.out.join("best.json"),
@@ -46,23 +65,30 @@ impl Results<'_> {
 
     fn write_checkpoints(&self, progressed: &Progressed) -> Result<()> {
         let folder = self.out.join("checkpoints");
+        let kept = &mut self.written.borrow_mut().checkpoints;
         for (number, (graph, weights)) in &progressed.networks {
-            let path = folder.join(checkpoint(*number));
-            if !path.exists() {
+            if !kept.contains(number) {
                 let notes = BTreeMap::from([
                     ("graph".to_owned(), graph.to_string()),
                     ("trial".to_owned(), number.to_string()),
                 ]);
+                let path = folder.join(checkpoint(*number));
                 files::write(&path, weights.to_safetensors(&notes))?;
+                kept.insert(*number);
             }
         }
-        let left = progressed.records.iter().map(|record| record.trial.number);
-        for number in left.filter(|number| !progressed.networks.contains_key(number)) {
+        let left: Vec<u64> = kept
+            .iter()
+            .filter(|number| !progressed.networks.contains_key(number))
+            .copied()
+            .collect();
+        for number in left {
             let path = folder.join(checkpoint(number));
             if path.exists() {
                 std::fs::remove_file(&path)
                     .with_context(|| format!("can't remove `{}`", path.display()))?;
             }
+            kept.remove(&number);
         }
         Ok(())
     }
@@ -98,6 +124,7 @@ impl Results<'_> {
         let front = progressed.front();
         match format {
             Format::Json => print!("{}", artifacts::best(&front, self.provenance)),
+            Format::Text if progressed.records.is_empty() => {}
             Format::Text if front.is_empty() => {
                 eprintln!(
                     "no trial is usable; `{}` says why",

@@ -141,7 +141,8 @@ pub(crate) struct Hooks<'a> {
 
 /// Runs a study to its end and returns why it ended.
 ///
-/// Trials in flight when the caller asks to stop are not kept: they were not judged.
+/// Trials in flight when the caller asks to stop are not kept: they were not judged. Those of the
+/// same batch that had finished are.
 ///
 /// # Errors
 /// What a strategy or an engine says when it can't go on; finished trials stay in `progressed`.
@@ -170,17 +171,20 @@ pub(crate) fn run(
         }
         let exhausted = asked.len() < numbers.len();
         let proposals = proposals(space, spelling, &numbers, asked)?;
-        let told = match evaluate_batch(evaluator, progressed, proposals, hooks)? {
-            Some(n_new) => n_new,
-            None => return Ok(End::Stopped),
-        };
-        let first_new = progressed.records.len() - told;
+        let batch = evaluate_batch(evaluator, progressed, proposals, hooks)?;
+        let first_new = progressed.records.len() - batch.n_new;
+        if batch.was_cut {
+            if batch.n_new > 0 {
+                (hooks.on_batch)(progressed, batch.n_new)?;
+            }
+            return Ok(End::Stopped);
+        }
         let trials: Vec<_> = progressed.records[first_new..]
             .iter()
             .map(|record| record.trial.clone())
             .collect();
         strategy.tell(&trials).context("the strategy can't go on")?;
-        (hooks.on_batch)(progressed, told)?;
+        (hooks.on_batch)(progressed, batch.n_new)?;
         if exhausted {
             return Ok(End::Exhausted);
         }
@@ -215,15 +219,21 @@ fn proposals(
     numbers.iter().zip(asked).map(proposal).collect()
 }
 
+/// What became of the proposals of one batch.
+struct Batch {
+    /// How many trials were finished.
+    n_new: usize,
+    /// Whether the caller asked to stop in between, so that others were not.
+    was_cut: bool,
+}
+
 /// Evaluates what is new among proposals, repeats what is not, and keeps both by number.
-///
-/// Returns the number of trials, or nothing if the caller asked to stop in between.
 fn evaluate_batch(
     evaluator: &Evaluator<'_>,
     progressed: &mut Progressed,
     proposals: Vec<Proposal>,
     hooks: &Hooks<'_>,
-) -> Result<Option<usize>> {
+) -> Result<Batch> {
     let mut fresh: Vec<Proposal> = Vec::new();
     let mut repeated: Vec<(Proposal, u64)> = Vec::new();
     for proposal in proposals {
@@ -236,7 +246,7 @@ fn evaluate_batch(
             None => fresh.push(proposal),
         }
     }
-    let n_proposals = fresh.len() + repeated.len();
+    let n_before = progressed.records.len();
     let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
         let verdict = (hooks.on_epoch)(idx, number, epoch);
         if (hooks.should_stop)() {
@@ -249,20 +259,24 @@ fn evaluate_batch(
         .evaluate(fresh, &on_epoch)
         .context("the engine can't go on")?;
     // A candidate that was stopped in its last epoch is as good as any other; one that was stopped
-    // before was not judged, and its batch is not complete.
-    if evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)() {
-        return Ok(None);
-    }
+    // before was not judged.
+    let was_cut = evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)();
     let directions = evaluator.goal.directions();
-    for one in evaluated {
+    for one in evaluated
+        .into_iter()
+        .filter(|one| !(was_cut && one.stopped))
+    {
         progressed.keep(one, &directions);
     }
     for (proposal, of) in repeated {
-        let record = progressed
-            .repeat(&proposal, of)
-            .context("a repeated trial is known")?;
-        progressed.records.push(record);
+        match progressed.repeat(&proposal, of) {
+            Some(record) => progressed.records.push(record),
+            // It repeats one that was cut.
+            None if was_cut => {}
+            None => return Err(anyhow!("trial {} repeats no trial", proposal.number)),
+        }
     }
     progressed.records.sort_by_key(|record| record.trial.number);
-    Ok(Some(n_proposals))
+    let n_new = progressed.records.len() - n_before;
+    Ok(Batch { n_new, was_cut })
 }

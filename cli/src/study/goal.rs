@@ -1,6 +1,7 @@
 //! What a search wants: its metrics, alone or as one sum.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use firebrick_core::objective::{Direction, Objective};
 
@@ -74,6 +75,38 @@ impl Goal {
             Some((objective.metric.clone(), objective.scale * metric))
         });
         scaled.collect()
+    }
+}
+
+/// Writes what is wanted as people say it: ``accuracy (maximize), params (minimize)``, or
+/// ``minimize the sum of loss, 0.5 accuracy (subtracted)``.
+impl fmt::Display for Goal {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |direction: Direction| {
+            let known = DIRECTIONS.iter().find(|(_, known)| *known == direction);
+            known.map_or("", |(word, _)| word)
+        };
+        let objective = |objective: &Objective| {
+            let Objective {
+                metric,
+                direction,
+                scale,
+            } = objective;
+            let factor = match *scale {
+                1.0 => String::new(),
+                scale => format!("{scale:?} "),
+            };
+            match self.sum {
+                None => format!("{metric} ({})", word(*direction)),
+                Some(sum) if sum == *direction => format!("{factor}{metric}"),
+                Some(_) => format!("{factor}{metric} (subtracted)"),
+            }
+        };
+        let objectives: Vec<String> = self.objectives.iter().map(objective).collect();
+        if let Some(sum) = self.sum {
+            write!(formatter, "{} the sum of ", word(sum))?;
+        }
+        formatter.write_str(&objectives.join(", "))
     }
 }
 

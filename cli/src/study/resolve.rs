@@ -165,7 +165,9 @@ pub(super) fn resolve(
         }));
         passes::drop_empty_quantize(&mut passes, &steps, &mut Vec::new());
     }
+    // The default is no news: every study that was written as it was resolved has it.
     if verb != Verb::Train
+        && recipe.log_every_n_steps != defaults::RECIPE.log_every_n_steps
         && let Some(item) = root.item("log_every_n_steps")
     {
         let reason = "only `firebrick train` keeps the losses of batches";
@@ -324,11 +326,7 @@ fn read_project(
         && !project.contains(|letter: char| "/\\".contains(letter) || letter.is_control());
     match is_name {
         true => Ok(project),
-        false => Err(misfit(
-            "project",
-            item,
-            "a name without `/`, since it names a folder",
-        )),
+        false => Err(misfit("project", item, "the name of a folder, without `/`")),
     }
 }
 

@@ -321,7 +321,7 @@ fn results_that_can_not_be_written() {
     let run = place.run(&["search", "--config", "study.toml", "--out", "taken"]);
     assert_snapshot!(run.refused(), @r"
     error: can't use `taken` for results
-      caused by: File exists (os error 17)
+      caused by: it is a file
 
     hint: choose another folder with `--out DIR`
     ");
@@ -350,7 +350,7 @@ fn widths_that_do_not_fit() {
          seq_blocks_2.channel_multiplier = 2\n",
     );
     assert_snapshot!(place.run(&["transform", "--config", "study.toml"]).refused(), @r"
-    error: pass `channel_multiplier` can't be applied
+    error: pass `channel_multiplier` can't be applied in `study.toml`, line 2
       caused by: node `seq_blocks_4`: its input, from `seq_blocks_2`, is now 32 wide, but without a mode it reads 16 (`both` and `input_only` follow)
     ");
 }

@@ -6,4 +6,5 @@ mod help;
 mod plugin;
 mod search;
 mod support;
+mod surroundings;
 mod train;

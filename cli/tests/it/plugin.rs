@@ -137,8 +137,13 @@ fn new_writes_nothing_where_it_cannot() {
     insta::assert_snapshot!(name.refused(), @r"
     error: `my pass` can't be the name of a crate
 
-    hint: use letters, digits, `-` and `_`, a letter first, such as `my-strategy`
+    hint: use small letters, digits, `-` and `_`, a letter first, such as `my-strategy`
     ");
+    for reserved in ["fn", "test", "My_Pass"] {
+        let run = run(&place, &["plugin", "new", "pass", reserved]);
+        let message = format!("error: `{reserved}` can't be the name of a crate");
+        assert!(run.refused().starts_with(&message), "{}", run.stderr);
+    }
     let into = run(
         &place,
         &["plugin", "new", "pass", "mine", "--into", "taken"],

@@ -139,6 +139,7 @@ pub(crate) fn plugin_folder() -> PathBuf {
 }
 
 /// Returns a file of the real data that is not part of the project, or says that it is missing.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
     let folder = match std::env::var_os("FIREBRICK_TEST_DATA") {

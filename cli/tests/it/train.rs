@@ -31,6 +31,11 @@ fn a_trained_network_is_kept_with_its_curves() {
     assert_eq!(epochs.count(), 3);
     // Three dots for training, three for validation.
     assert_eq!(place.read("out/accuracy.svg").matches("<circle").count(), 6);
+    assert!(
+        place
+            .read("out/loss.svg")
+            .contains("on jets-sim (simulated)")
+    );
     assert!(run.stdout.starts_with("| kept_epoch"), "{}", run.stdout);
 }
 

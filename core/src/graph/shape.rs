@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Node, Op};
+use crate::weights::tensors;
 
 /// Sizes without the batch: `[features]` or `[channels, height, width]`.
 pub type Shape = Vec<usize>;
@@ -76,7 +77,8 @@ pub enum GraphError {
     },
 }
 
-/// The most elements that one result may have; no product of sizes below it overflows 64 bits.
+/// The most elements that one result or tensor may have; no product of sizes below it overflows 64
+/// bits, and a number of each fits memory.
 const ELEMENTS_MAX: usize = 1 << 30;
 
 /// Returns the shape of every node's result.
@@ -99,7 +101,6 @@ pub(super) fn infer(nodes: &[Node]) -> Result<Vec<Shape>, GraphError> {
             inputs.push((input.as_str(), shapes[producer].as_slice()));
         }
         shapes.push(infer_node(node, &inputs)?);
-        check_size(node, shapes.last().expect("just pushed"))?;
         check_name(&node.name)?;
         if indices.insert(&node.name, idx).is_some() {
             let reason = "two nodes have this name".to_owned();
@@ -119,6 +120,15 @@ pub(super) fn infer(nodes: &[Node]) -> Result<Vec<Shape>, GraphError> {
 
 /// Returns the shape of one node's result, given the producers of its inputs and their shapes.
 pub(super) fn infer_node(node: &Node, inputs: &[(&str, &[usize])]) -> Result<Shape, GraphError> {
+    let shape = result_shape(node, inputs)?;
+    check_size(node, "result", &shape)?;
+    for (name, shape) in tensors(node) {
+        check_size(node, name, &shape)?;
+    }
+    Ok(shape)
+}
+
+fn result_shape(node: &Node, inputs: &[(&str, &[usize])]) -> Result<Shape, GraphError> {
     let reader = Reader { node, inputs };
     reader.check_arity()?;
     reader.check_annotations()?;
@@ -263,6 +273,8 @@ impl<'a> Reader<'a> {
     fn check_annotations(&self) -> Result<(), GraphError> {
         let annotations = &self.node.annotations;
         for (operand, format) in &annotations.formats {
+            let named = is_word(operand) && is_word(&format.name);
+            self.require(named, "the names of operands and formats must be words")?;
             let fits = (1..=32).contains(&format.width);
             self.require(
                 fits,
@@ -351,22 +363,27 @@ fn check_ends(nodes: &[Node]) -> Result<(), GraphError> {
     Ok(())
 }
 
-/// Refuses results and windows so large that a product of sizes could overflow.
-fn check_size(node: &Node, shape: &[usize]) -> Result<(), GraphError> {
+/// Refuses a result or tensor so large that a product of sizes could overflow, or memory end.
+fn check_size(node: &Node, what: &str, shape: &[usize]) -> Result<(), GraphError> {
     let elements = shape
         .iter()
         .try_fold(1_usize, |product, size| product.checked_mul(*size));
     if elements.is_some_and(|elements| elements <= ELEMENTS_MAX) {
         return Ok(());
     }
-    let reason = format!("a result of shape {shape:?} is too large");
+    let reason = format!("a {what} of shape {shape:?} is too large");
     let (node, op) = (node.name.clone(), node.op.name().to_owned());
     Err(GraphError::Attribute { node, op, reason })
 }
 
-fn check_name(name: &str) -> Result<(), GraphError> {
+/// Returns whether the text form can tell a name from what stands beside it.
+fn is_word(name: &str) -> bool {
     let starts = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+    starts && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+fn check_name(name: &str) -> Result<(), GraphError> {
+    if is_word(name) {
         return Ok(());
     }
     let reason = "a name is made of letters, digits and `_`, and starts with no digit".to_owned();

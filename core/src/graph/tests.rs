@@ -103,8 +103,24 @@ fn refuses_what_is_not_a_network() {
         @"node `a` (linear): a result of shape [99999999999999] is too large"
     );
     assert_snapshot!(
+        error("x = input[65536]\na = linear(x, out=65536)\ny = output(a)"),
+        @"node `a` (linear): a weight of shape [65536, 65536] is too large"
+    );
+    assert_snapshot!(
+        error("x = input[9999999999, 9999999999, 1]\na = flatten(x)\ny = output(a)"),
+        @"node `x` (input): a result of shape [9999999999, 9999999999, 1] is too large"
+    );
+    assert_snapshot!(
         error("x = input[4]\na = linear(x, width=3)\ny = output(a)"),
         @"line 2: `out` is missing"
+    );
+    assert_snapshot!(
+        error("x = input[4]\na = linear(x, out=3, out=4)\ny = output(a)"),
+        @"line 2: `out` comes twice"
+    );
+    assert_snapshot!(
+        error("x = input[4]\na = linear(x, out=3) @ frozen_=true\ny = output(a)"),
+        @"line 2: annotation `frozen_=true` can't be read"
     );
 }
 
@@ -113,11 +129,20 @@ fn a_graph_from_json_is_checked() {
     let graph = parse(JSC);
     let json = serde_json::to_string(&graph).unwrap();
     assert_eq!(serde_json::from_str::<Graph>(&json).unwrap(), graph);
-    let broken = json.replace("\"out_features\":5", "\"out_features\":0");
-    let error = serde_json::from_str::<Graph>(&broken)
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("out must be at least 1"), "{error}");
+    for (sound, broken, complaint) in [
+        (
+            "\"out_features\":5",
+            "\"out_features\":0",
+            "out must be at least 1",
+        ),
+        ("\"bias\":{", "\"the bias\":{", "must be words"),
+        ("\"integer\"", "\"integer)\"", "must be words"),
+    ] {
+        let broken = json.replace(sound, broken);
+        assert_ne!(broken, json, "{sound}");
+        let error = serde_json::from_str::<Graph>(&broken).unwrap_err();
+        assert!(error.to_string().contains(complaint), "{error}");
+    }
 }
 
 /// Appends one random op that fits the last shape.

@@ -10,8 +10,9 @@
 //! to (`bias`, `stride`, `padding`, `groups`, `momentum`, `eps`); a pool's stride defaults to its
 //! kernel. Printing leaves out what is at its default, so that parsing gives the same graph back.
 
+mod print;
+
 use std::collections::BTreeMap;
-use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
@@ -89,8 +90,14 @@ fn parse_line(line: &str, shapes: &BTreeMap<String, Shape>) -> Result<Node, Stri
     {
         match part.split_once('=') {
             Some((key, value)) => {
-                let (key, value) = (key.trim().to_owned(), value.trim().to_owned());
-                attributes.0.insert(key, value);
+                let (key, value) = (key.trim(), value.trim());
+                if attributes
+                    .0
+                    .insert(key.to_owned(), value.to_owned())
+                    .is_some()
+                {
+                    return Err(format!("`{key}` comes twice"));
+                }
             }
             None => inputs.push(part),
         }
@@ -211,7 +218,8 @@ impl Attributes {
 fn parse_annotations(text: &str, node: &mut Node) -> Result<(), String> {
     let mut rest = text.trim();
     while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix("frozen") {
+        let (word, after) = rest.split_once(' ').unwrap_or((rest, ""));
+        if word == "frozen" {
             node.annotations.frozen = true;
             rest = after.trim_start();
             continue;
@@ -255,142 +263,4 @@ fn parse_format(text: &str) -> Option<NumberFormat> {
         width: width.trim().parse().ok()?,
         frac_width,
     })
-}
-
-impl fmt::Display for Graph {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for node in self.nodes() {
-            writeln!(formatter, "{node}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Display for Node {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let op = self.op.name();
-        if let Op::Input { shape } = &self.op {
-            write!(formatter, "{} = {op}{shape:?}", self.name)?;
-        } else {
-            let mut parts = self.inputs.clone();
-            parts.extend(print_attributes(&self.op));
-            write!(formatter, "{} = {op}({})", self.name, parts.join(", "))?;
-        }
-        print_annotations(self, formatter)
-    }
-}
-
-fn print_attributes(op: &Op) -> Vec<String> {
-    let mut parts = Vec::new();
-    match op {
-        Op::Linear {
-            in_features,
-            out_features,
-            bias,
-        } => {
-            parts.push(format!("in={in_features}"));
-            parts.push(format!("out={out_features}"));
-            if !bias {
-                parts.push("bias=false".to_owned());
-            }
-        }
-        Op::Conv2d {
-            in_channels,
-            out_channels,
-            kernel,
-            stride,
-            padding,
-            groups,
-            bias,
-        } => {
-            parts.push(format!("in={in_channels}"));
-            parts.push(format!("out={out_channels}"));
-            parts.push(format!("kernel={}", print_pair(kernel)));
-            if *stride != [1, 1] {
-                parts.push(format!("stride={}", print_pair(stride)));
-            }
-            if *padding != [0, 0] {
-                parts.push(format!("padding={}", print_pair(padding)));
-            }
-            if *groups != 1 {
-                parts.push(format!("groups={groups}"));
-            }
-            if !bias {
-                parts.push("bias=false".to_owned());
-            }
-        }
-        Op::BatchNorm {
-            features,
-            momentum,
-            eps,
-        } => {
-            parts.push(format!("features={features}"));
-            if *momentum != 0.1 {
-                parts.push(format!("momentum={momentum}"));
-            }
-            if *eps != 1e-5 {
-                parts.push(format!("eps={eps}"));
-            }
-        }
-        Op::MaxPool {
-            kernel,
-            stride,
-            padding,
-        }
-        | Op::AvgPool {
-            kernel,
-            stride,
-            padding,
-        } => {
-            parts.push(format!("kernel={}", print_pair(kernel)));
-            if stride != kernel {
-                parts.push(format!("stride={}", print_pair(stride)));
-            }
-            if *padding != [0, 0] {
-                parts.push(format!("padding={}", print_pair(padding)));
-            }
-        }
-        Op::Dropout { p } => parts.push(format!("p={p}")),
-        Op::Input { .. }
-        | Op::Relu
-        | Op::GlobalAvgPool
-        | Op::Flatten
-        | Op::Add
-        | Op::Concat
-        | Op::Output => {}
-    }
-    parts
-}
-
-fn print_pair([height, width]: &[usize; 2]) -> String {
-    if height == width {
-        height.to_string()
-    } else {
-        format!("{height}x{width}")
-    }
-}
-
-fn print_annotations(node: &Node, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let annotations = &node.annotations;
-    if annotations.is_empty() {
-        return Ok(());
-    }
-    formatter.write_str(" @")?;
-    for (operand, format) in &annotations.formats {
-        write!(formatter, " {operand}={}({}", format.name, format.width)?;
-        match format.frac_width {
-            Some(frac_width) => write!(formatter, ", {frac_width})")?,
-            None => formatter.write_str(")")?,
-        }
-    }
-    if let Some(sparsity) = annotations.sparsity {
-        write!(formatter, " sparsity={sparsity}")?;
-    }
-    if let Some(name) = &annotations.weights_from {
-        write!(formatter, " from={name}")?;
-    }
-    if annotations.frozen {
-        formatter.write_str(" frozen")?;
-    }
-    Ok(())
 }

@@ -63,6 +63,29 @@ fn counts_conditional_points() {
 }
 
 #[test]
+fn a_wide_parameter_with_conditions_is_counted_at_once() {
+    let wide = Parameter {
+        name: "n".to_owned(),
+        domain: Domain::Int {
+            low: 0,
+            high: 1 << 60,
+            step: 1,
+            log: false,
+        },
+        condition: None,
+    };
+    let space = Space::new(vec![wide, when(ordinal("a", &[1, 2, 3]), "n", &[5, 7])]).unwrap();
+    assert_eq!(space.size(), Some((1 << 60) + 1 + 2 * 2));
+    let point = |index: u128| space.point(index).unwrap().to_string();
+    let points = [0, 4, 5, 7, 8, 9, 11, 12].map(point);
+    let expected = [
+        "n=0", "n=4", "a=1, n=5", "a=3, n=5", "n=6", "a=1, n=7", "a=3, n=7", "n=8",
+    ];
+    assert_eq!(points, expected);
+    assert_eq!(point((1 << 60) + 4), "n=1152921504606846976");
+}
+
+#[test]
 fn a_continuous_space_has_no_size() {
     let domain = Domain::Float {
         low: 0.0,
@@ -153,6 +176,44 @@ fn steps_reach_the_end_of_a_float_range() {
     assert_eq!(domain.size(), Some(7));
     assert!(domain.contains(&Value::Float(0.3)));
     assert!(!domain.contains(&Value::Float(0.35)));
+}
+
+#[test]
+fn a_condition_means_the_value_of_the_grid() {
+    let grid = Parameter {
+        name: "rate".to_owned(),
+        domain: Domain::Float {
+            low: 0.0,
+            high: 0.5,
+            step: Some(0.1),
+            log: false,
+        },
+        condition: None,
+    };
+    let condition = Condition {
+        parameter: "rate".to_owned(),
+        values: vec![Value::Float(0.3)],
+    };
+    let child = Parameter {
+        condition: Some(condition),
+        ..ordinal("a", &[1, 2])
+    };
+    let space = Space::new(vec![grid, child]).unwrap();
+    assert_eq!(space.size(), Some(5 + 2));
+    let params: Params = [("rate", 0.3)].into_iter().collect();
+    assert_eq!(space.canonical(&params).unwrap().len(), 2);
+}
+
+#[test]
+fn no_value_of_a_grid_is_above_its_end() {
+    let domain = Domain::Float {
+        low: 0.0,
+        high: 0.3,
+        step: Some(0.1),
+        log: false,
+    };
+    assert_eq!(domain.value(3), Value::Float(0.3));
+    assert_eq!(domain.index(&Value::Float(0.3)), Some(3));
 }
 
 fn any_domain() -> impl Strategy<Value = Domain> {

@@ -1,13 +1,15 @@
 //! What every engine must hold.
 
+mod refusals;
+
 use std::sync::Mutex;
 
 use rand::RngExt;
 
-use crate::dataset::{Rows, Split};
+use crate::dataset::Split;
 use crate::engine::{
-    Candidate, Engine, EngineError, Epoch, Evaluation, Observer, Placement, Silent, TrainJob,
-    TrainOutcome, Trained, Verdict,
+    Candidate, Engine, Epoch, Evaluation, Observer, Placement, Silent, TrainJob, TrainOutcome,
+    Trained, Verdict,
 };
 use crate::graph::Graph;
 use crate::random::{Purpose, stream};
@@ -33,7 +35,7 @@ const N_CLASSES: usize = 3;
 /// It learns what can be learned; epochs, steps, best and last weights, patience and learning
 /// rates are as the recipe says; the observer hears each epoch in order and is obeyed; a loss that
 /// is no number is a failed candidate and no other's; predictions are those that epochs are
-/// judged by.
+/// judged by; rows, weights and devices that do not fit are refused.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -362,38 +364,6 @@ impl Suite<'_> {
         );
     }
 
-    fn fails_where_the_loss_is_no_number(&self) {
-        let exploding = Recipe {
-            optimizer: Optimizer::Sgd,
-            learning_rate: 1e30,
-            ..recipe(4)
-        };
-        let outcome = self.one(&self.candidate(1), &exploding);
-        let failed = matches!(&outcome, TrainOutcome::Failed { reason } if !reason.is_empty());
-        assert!(
-            failed,
-            "a loss that is no number fails, but {}",
-            state(&outcome)
-        );
-
-        let mut wild = Weights::init(&self.graph, 1);
-        for tensor in wild.0.values_mut() {
-            tensor.data.fill(3e38);
-        }
-        let wild = Candidate {
-            weights: Some(wild),
-            ..self.candidate(1)
-        };
-        let outcomes = self.run(&[wild, self.candidate(2)], &recipe(1), 2, &Silent);
-        let failed = matches!(outcomes[0], TrainOutcome::Failed { .. });
-        assert!(
-            failed,
-            "weights that overflow fail, but {}",
-            state(&outcomes[0])
-        );
-        trained(&outcomes[1]);
-    }
-
     fn starts_from_weights(&self) {
         let fresh = self.one(&self.candidate(9), &recipe(1));
         let given = Candidate {
@@ -449,102 +419,6 @@ impl Suite<'_> {
             failed,
             "batches of one row can't be normalised, the reason names the node, but {}",
             state(&outcome)
-        );
-    }
-
-    fn refuses_what_does_not_fit(&self) {
-        let attempt = |train: Rows<'_>, validation: Rows<'_>, device: &str| {
-            let placement = Placement {
-                device: device.to_owned(),
-                threads: 1,
-            };
-            let job = TrainJob {
-                candidates: &[self.candidate(1)],
-                train,
-                validation,
-                recipe: &recipe(1),
-                placement: &placement,
-            };
-            self.engine.train(&job, &Silent)
-        };
-        let good = self.validation.rows();
-        let unknown = attempt(good, good, "abacus");
-        assert!(
-            matches!(unknown, Err(EngineError::Device { .. })),
-            "an unknown device is refused"
-        );
-
-        let long = Rows {
-            features: &good.features[..good.features.len() - 1],
-            labels: good.labels,
-        };
-        let mut labels = good.labels.to_vec();
-        labels[4] = N_CLASSES as u32;
-        let class = Rows {
-            features: good.features,
-            labels: &labels,
-        };
-        let mut features = good.features.to_vec();
-        features[5] = f32::NAN;
-        let number = Rows {
-            features: &features,
-            labels: good.labels,
-        };
-        let none = Rows {
-            features: &[],
-            labels: &[],
-        };
-        let cases = [
-            ("a number too few", long),
-            ("a class that the network does not have", class),
-            ("a feature that is no number", number),
-            ("no rows", none),
-        ];
-        for (what, rows) in cases {
-            for outcome in [
-                attempt(rows, good, &self.device),
-                attempt(good, rows, &self.device),
-            ] {
-                let refused = matches!(outcome, Err(EngineError::Rows(_)));
-                assert!(refused, "rows with {what} are refused");
-            }
-        }
-
-        let weights = Weights::init(&self.graph, 1);
-        let placement = self.placement(1);
-        let predict = |weights: &Weights, features: &[f32]| {
-            self.engine
-                .predict(&self.graph, weights, features, &placement)
-        };
-        let logits = predict(&weights, good.features).expect("rows can be predicted");
-        assert_eq!(
-            logits.len(),
-            good.len() * N_CLASSES,
-            "one logit a row and class"
-        );
-        let judge = |rows: Rows<'_>| {
-            self.engine
-                .evaluate(&self.graph, &weights, rows, &placement)
-        };
-        let short = Rows {
-            features: good.features,
-            labels: &good.labels[1..],
-        };
-        for (what, rows) in [("a label too few", short), ("an unknown class", class)] {
-            let refused = matches!(judge(rows), Err(EngineError::Rows(_)));
-            assert!(refused, "rows with {what} are not judged");
-        }
-        let refused = predict(&weights, long.features);
-        assert!(
-            matches!(refused, Err(EngineError::Rows(_))),
-            "half a row is refused"
-        );
-        let mut poor = weights;
-        poor.0.remove("hidden.bias");
-        let refused = predict(&poor, good.features);
-        assert!(
-            matches!(refused, Err(EngineError::Weights(_))),
-            "a missing tensor is refused"
         );
     }
 }

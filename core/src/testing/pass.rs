@@ -45,6 +45,7 @@ pub fn check_pass(pass: &dyn Pass, graph: &Graph, args: &Json, identity: &Json) 
     );
     if pass.role() == Role::Analysis {
         assert_eq!(&changed, graph, "an analysis returns the graph unchanged");
+        assert!(!info.metrics.is_empty(), "an analysis measures something");
     }
     check_info(&info);
     check_choices(pass);

@@ -1,8 +1,9 @@
 //! Every number that the simulation was tuned with, in one place.
 //!
 //! Those that are not constants of nature were fitted, within bounds, to quantiles of the features
-//! of the real jets, of all together and of each class. So they stand in for what the simulation leaves out, too: the share of vector mesons includes heavier
-//! resonances, for example, and the narrow first angle the interference with the other jets.
+//! of the real jets, of all together and of each class. So they stand in for what the simulation
+//! leaves out, too: the share of vector mesons includes heavier resonances, for example, and the
+//! narrow first angle the interference with the other jets.
 
 /// The parameters of the simulation. Energies and masses in GeV, angles in units of delta R.
 #[derive(Debug, Clone)]

@@ -79,14 +79,15 @@ impl Array {
             (TypeChar::Bool, 1) => {
                 self.read_as(&header, data, |value: bool| f32::from(u8::from(value)))?
             }
-            _ => return Err(self.wrong_type(&header, "numbers of 8 to 64 bits")),
+            _ => return Err(self.wrong_type(&header, "integers, or floats of 32 or 64 bits")),
         };
         let values = match header.order() {
             Order::C => values,
             Order::Fortran => c_order(&shape, &values),
         };
-        let row_len = shape.iter().skip(1).product::<usize>().max(1);
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+            // Of an array without values the other lengths could be anything.
+            let row_len = shape.iter().skip(1).product::<usize>().max(1);
             return Err(LoadError::NotFinite {
                 path: self.path.clone(),
                 place: self.row(position / row_len),
@@ -110,12 +111,11 @@ impl Array {
         if header.dtype().uses_pickled_array() {
             return Err(self.wrong_type(&header, "integers, texts or one-hot columns"));
         }
-        let numbers = self.numbers()?;
         match shape.as_slice() {
-            [_] | [_, 1] => integers(self, &numbers.values).map(Labels::Integers),
+            [_] | [_, 1] => self.class_numbers().map(Labels::Integers),
             [_, n_classes] => Ok(Labels::OneHot {
                 n_classes: *n_classes,
-                indexes: self.one_hot(&numbers.values, *n_classes)?,
+                indexes: self.one_hot(&self.numbers()?.values, *n_classes)?,
             }),
             _ => Err(self.wrong_shape("[rows] or [rows, classes]", shape)),
         }
@@ -198,14 +198,26 @@ impl Array {
         file.into_vec().map_err(|error| self.damaged(&error))
     }
 
-    fn read_as<T: Deserialize>(
+    fn read_as<T: Deserialize, N>(
         &self,
         header: &NpyHeader,
         data: &[u8],
-        convert: impl Fn(T) -> f32,
-    ) -> Result<Vec<f32>, LoadError> {
+        convert: impl Fn(T) -> N,
+    ) -> Result<Vec<N>, LoadError> {
         let values = self.read(header.clone(), data)?;
         Ok(values.into_iter().map(convert).collect())
+    }
+
+    /// Reads one class number a row; the wide types exactly, since as a float `20_240_101` would be
+    /// the same as `20_240_100`.
+    fn class_numbers(&self) -> Result<Vec<i64>, LoadError> {
+        let (header, data) = self.open()?;
+        match scalar(&header.dtype()) {
+            Some((TypeChar::Int, 4)) => self.read_as(&header, data, |value: i32| i64::from(value)),
+            Some((TypeChar::Uint, 4)) => self.read_as(&header, data, |value: u32| i64::from(value)),
+            Some((TypeChar::Int, 8)) => self.read(header, data),
+            _ => integers(self, &self.numbers()?.values),
+        }
     }
 
     fn one_hot(&self, values: &[f32], n_classes: usize) -> Result<Vec<i64>, LoadError> {
@@ -256,17 +268,24 @@ impl Array {
     }
 }
 
+/// From here on, two whole numbers may be one float.
+const INEXACT: f32 = (1 << 24) as f32;
+
 /// Reads class numbers that may be stored as floats.
 ///
 /// # Errors
-/// [`LoadError::NotOneHot`] if a value is not whole.
+/// [`LoadError::NotOneHot`] if a value is not whole, or so large that it could be another one.
 pub(crate) fn integers(array: &Array, values: &[f32]) -> Result<Vec<i64>, LoadError> {
-    match values.iter().position(|value| value.fract() != 0.0) {
+    let is_class = |value: &f32| value.fract() == 0.0 && value.abs() < INEXACT;
+    match values.iter().position(|value| !is_class(value)) {
         None => Ok(values.iter().map(|value| *value as i64).collect()),
         Some(row) => Err(LoadError::NotOneHot {
             path: array.path.clone(),
             place: array.row(row),
-            found: format!("`{}`", values[row]),
+            found: match values[row] {
+                value if value.fract() == 0.0 => format!("`{value}`, a float that may be rounded"),
+                value => format!("`{value}`"),
+            },
         }),
     }
 }

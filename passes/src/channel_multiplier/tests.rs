@@ -420,8 +420,8 @@ fn arguments_that_make_no_sense_are_refused() {
         after(JSC, &json!({ "seq_blocks_2": { "factor": 1e9 } })),
     ];
     assert_snapshot!(messages.join("\n"), @r"
-    error: unknown variant `names`, expected one of `name`, `type`, `regex_name`
-    error: invalid value: integer `0`, expected a nonzero usize
+    error: `by`: unknown variant `names`, expected one of `name`, `type`, `regex_name`
+    error: `base_width`: invalid value: integer `0`, expected a nonzero usize
     error: `default`: unknown field `facto`, expected `factor`, or `name` and `channel_multiplier`, or `config`
     error: expected a table, found []
     error: `factor` and the modes (`name`) exclude each other in one call

@@ -182,7 +182,11 @@ pub fn join<N: Into<Vec<f32>>>(
             Some(data) => data.into(),
             None => return Err(format!("the numbers of tensor `{key}` are missing")),
         };
-        if data.len() != shape.iter().product::<usize>() {
+        // A plugin may send any shape, so the product may not fit.
+        let size = shape
+            .iter()
+            .try_fold(1_usize, |size, n| size.checked_mul(*n));
+        if size != Some(data.len()) {
             let found = data.len();
             return Err(format!(
                 "tensor `{key}` of shape {shape:?} has {found} numbers"

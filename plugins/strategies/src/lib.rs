@@ -2,4 +2,7 @@
 
 use firebrick_strategies as _;
 
-firebrick_sdk::export_plugin!(name = "firebrick-strategies", packages = ["firebrick-strategies"]);
+firebrick_sdk::export_plugin!(
+    name = "firebrick-strategies",
+    packages = ["firebrick-strategies"]
+);

@@ -136,9 +136,9 @@ fn says_what_is_of_the_wrong_type_or_out_of_range() {
     dataset = ["a"]
       `dataset` must be a name or a table, is a list in `studies/x.toml`, line 1
     project = "a/b"
-      `project` must be a name without `/`, since it names a folder, is `"a/b"` in `studies/x.toml`, line 1
+      `project` must be the name of a folder, without `/`, is `"a/b"` in `studies/x.toml`, line 1
     project = ".."
-      `project` must be a name without `/`, since it names a folder, is `".."` in `studies/x.toml`, line 1
+      `project` must be the name of a folder, without `/`, is `".."` in `studies/x.toml`, line 1
     passes = 3
       `passes` must be a table, is `3` in `studies/x.toml`, line 1
     passes.quantize = true

@@ -30,6 +30,29 @@ fn reads_an_archive_of_features_and_labels() {
 }
 
 #[test]
+fn tells_large_class_numbers_apart() {
+    let folder = Folder::new();
+    let read_labels = |labels: Vec<u8>| {
+        let arrays = [("X", npy_f32(&[3, 2], &X)), ("y", labels)];
+        own::read_found(
+            &Found::File(folder.write("f.npz", npz(&arrays))),
+            "mine",
+            None,
+        )
+    };
+    // As 32-bit floats, these two are one number.
+    let table = read_labels(npy_i64(&[3], &[20_240_101, 20_240_100, 20_240_101])).unwrap();
+    assert_eq!(table.class_names, ["20240100", "20240101"]);
+    assert_eq!(table.rows.labels, [1, 0, 1]);
+    let error = read_labels(npy_f32(&[3], &[1.0, 20_240_100.0, 0.0])).unwrap_err();
+    assert_eq!(
+        folder.message(&error),
+        "error: `f.npz`, array `y`, row 1: expected one class, found `20240100`, a float that may \
+         be rounded"
+    );
+}
+
+#[test]
 fn keeps_the_splits_of_an_archive() {
     let folder = Folder::new();
     let path = folder.write(

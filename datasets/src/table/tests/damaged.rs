@@ -26,6 +26,18 @@ fn whole_files() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
+#[test]
+fn lengths_beside_an_empty_axis_do_no_harm() {
+    let folder = Folder::new();
+    let arrays = [
+        ("X", npy_f32(&[0, 1 << 40, 1 << 40], &[])),
+        ("y", npy_i64(&[0], &[])),
+    ];
+    let path = folder.write("f.npz", npz(&arrays));
+    let error = own::read_found(&Found::File(path), "mine", None).unwrap_err();
+    assert_eq!(folder.message(&error), "error: `f.npz` has no rows");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 

@@ -161,9 +161,9 @@ fn says_which_value_of_an_array_is_wrong() {
     # too large
     error: `f.npz`, array `X`, row 0: `inf` is not a finite 32-bit number
     # complex
-    error: `f.npz`, array `X`: cannot read elements of type `<c8`, expected numbers of 8 to 64 bits
+    error: `f.npz`, array `X`: cannot read elements of type `<c8`, expected integers, or floats of 32 or 64 bits
     # half precision
-    error: `f.npz`, array `X`: cannot read elements of type `<f2`, expected numbers of 8 to 64 bits
+    error: `f.npz`, array `X`: cannot read elements of type `<f2`, expected integers, or floats of 32 or 64 bits
     # pickled labels
     error: `f.npz`, array `y`: cannot read elements of type `|O`, expected integers, texts or one-hot columns
     hint: it is a pickled object array; save it with a plain type, as in `a.astype(str)`
@@ -236,7 +236,7 @@ fn says_how_a_file_of_arrays_is_damaged() {
     error: `f.npy` is cut off: array `f`: its shape needs more bytes than memory has
     hint: download or copy it again
     # texts of no length
-    error: `f.npy`, array `f`: cannot read elements of type `<U0`, expected numbers of 8 to 64 bits
+    error: `f.npy`, array `f`: cannot read elements of type `<U0`, expected integers, or floats of 32 or 64 bits
     # no archive
     error: cannot read `f.npz` as a NumPy file: invalid Zip archive: Invalid zip header
     hint: if `numpy.load` cannot read it either, download or copy it again

@@ -138,3 +138,13 @@ fn an_outcome_crosses_without_its_weights() {
         kept_epoch: 1,
     }));
 }
+
+#[test]
+fn a_tensor_of_an_impossible_shape_is_an_error() {
+    let facts = TensorFacts {
+        key: "a.weight".to_owned(),
+        shape: vec![usize::MAX, 3],
+    };
+    let error = join(vec![facts], &mut [vec![0.0]].into_iter()).unwrap_err();
+    assert!(error.starts_with("tensor `a.weight` of shape "), "{error}");
+}
