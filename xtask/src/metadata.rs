@@ -158,7 +158,10 @@ mod tests {
         let plugins = workspace.plugins();
         assert!(plugins.contains(&"firebrick-plugins-passes"), "{plugins:?}");
         assert!(!plugins.contains(&"firebrick-sdk"), "{plugins:?}");
-        assert_eq!(plugins.last(), Some(&"firebrick-plugins-engine-burn"));
+        assert!(
+            plugins.contains(&"firebrick-plugins-engine-burn"),
+            "{plugins:?}"
+        );
     }
 
     #[test]

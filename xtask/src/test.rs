@@ -12,7 +12,9 @@ use crate::process::{self, is_installed};
 /// all tests, or those that the arguments (of `cargo test` or `cargo nextest run`) select.
 pub(crate) fn task(args: &[String]) -> Result<()> {
     let workspace = Workspace::load()?;
-    build(&workspace, &Need::Engine("burn".to_owned()))?;
+    for engine in ["burn", "mlp"] {
+        build(&workspace, &Need::Engine(engine.to_owned()))?;
+    }
     let cargo = || process::cargo(&workspace.root);
     if is_installed(cargo().arg("nextest")) {
         process::run(select(

@@ -47,7 +47,7 @@ fn lists_everything_as_json() {
             .collect()
     };
     assert_eq!(names("strategies"), ["brute", "random", "tpe"]);
-    assert_eq!(names("engines"), ["burn"]);
+    assert_eq!(names("engines"), ["burn", "mlp"]);
     assert!(names("models").contains(&"jsc-three-linear"));
 }
 

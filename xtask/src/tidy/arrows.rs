@@ -4,12 +4,13 @@ use super::{File, Finding};
 use crate::metadata::Package;
 
 /// What a member may use of the other members, for the program as for its tests.
-const ARROWS: [(&str, &[&str]); 14] = [
+const ARROWS: [(&str, &[&str]); 16] = [
     ("core", &[]),
     ("models", &["firebrick-core"]),
     ("passes", &["firebrick-core"]),
     ("strategies", &["firebrick-core"]),
     ("engines/burn", &["firebrick-core"]),
+    ("engines/mlp", &["firebrick-core"]),
     ("datasets", &["firebrick-core"]),
     ("plugins/sdk", &["firebrick-core"]),
     ("plugins/host", &["firebrick-core", "firebrick-sdk"]),
@@ -22,6 +23,10 @@ const ARROWS: [(&str, &[&str]); 14] = [
     (
         "plugins/engine-burn",
         &["firebrick-engine-burn", "firebrick-sdk"],
+    ),
+    (
+        "plugins/engine-mlp",
+        &["firebrick-engine-mlp", "firebrick-sdk"],
     ),
     (
         "cli",
