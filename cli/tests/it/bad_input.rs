@@ -205,7 +205,7 @@ fn an_engine_that_is_not_known() {
     assert_snapshot!(refused(&["train", "jsc-d", "jets-sim", "--engine", "bern"]), @r"
     error: unknown engine `bern` in `--engine`
 
-    hint: did you mean `burn`? `firebrick list engines` shows the 1 that are known
+    hint: did you mean `burn`? `firebrick list engines` shows the 2 that are known
     ");
 }
 
