@@ -120,6 +120,17 @@ pub(crate) struct Evaluated {
 pub(crate) type OnEpoch<'a> = dyn Fn(usize, u64, &Epoch) -> Verdict + Sync + 'a;
 
 impl Evaluator<'_> {
+    /// Returns how many proposals are best evaluated in one call.
+    ///
+    /// On a processor, one a thread, so that a run that is killed loses only what was in flight;
+    /// elsewhere all of them, since an engine may train them as one computation.
+    pub(crate) fn at_a_time(&self) -> usize {
+        match self.placement.device.as_str() {
+            "cpu" => self.placement.threads,
+            _ => usize::MAX,
+        }
+    }
+
     /// Evaluates proposals as one population; the result has their order.
     ///
     /// # Errors

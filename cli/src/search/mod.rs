@@ -150,9 +150,11 @@ pub(crate) fn run(
         &mut Hooks {
             should_stop: &|| interrupt::interrupted() || deadline.is_over(),
             on_epoch: &|_, number, epoch| live.epoch(number, epoch),
-            on_batch: &mut |progressed, n_new| {
-                live.batch(progressed, n_new, total);
-                results.write(progressed)
+            on_finished: &mut |progressed, n_new| {
+                // Kept first: a trial whose line was printed is not lost.
+                results.write(progressed)?;
+                live.finished(progressed, n_new, total);
+                Ok(())
             },
         },
     );
@@ -322,7 +324,7 @@ impl Live<'_> {
         Verdict::Continue
     }
 
-    fn batch(&self, progressed: &Progressed, n_new: usize, total: u64) {
+    fn finished(&self, progressed: &Progressed, n_new: usize, total: u64) {
         let records = &progressed.records;
         for record in &records[records.len() - n_new..] {
             self.progress.line(&results::line(record));

@@ -135,8 +135,9 @@ pub(crate) struct Hooks<'a> {
     pub(crate) should_stop: &'a (dyn Fn() -> bool + Sync),
     /// Hears of every epoch.
     pub(crate) on_epoch: &'a OnEpoch<'a>,
-    /// Hears of every finished batch: all trials so far, and how many of them are new.
-    pub(crate) on_batch: &'a mut dyn FnMut(&Progressed, usize) -> Result<()>,
+    /// Hears of finished trials as soon as they are: all so far, and how many of them, at the end,
+    /// are new.
+    pub(crate) on_finished: &'a mut dyn FnMut(&Progressed, usize) -> Result<()>,
 }
 
 /// Runs a study to its end and returns why it ended.
@@ -174,9 +175,6 @@ pub(crate) fn run(
         let batch = evaluate_batch(evaluator, progressed, proposals, hooks)?;
         let first_new = progressed.records.len() - batch.n_new;
         if batch.was_cut {
-            if batch.n_new > 0 {
-                (hooks.on_batch)(progressed, batch.n_new)?;
-            }
             return Ok(End::Stopped);
         }
         let trials: Vec<_> = progressed.records[first_new..]
@@ -184,7 +182,6 @@ pub(crate) fn run(
             .map(|record| record.trial.clone())
             .collect();
         strategy.tell(&trials).context("the strategy can't go on")?;
-        (hooks.on_batch)(progressed, batch.n_new)?;
         if exhausted {
             return Ok(End::Exhausted);
         }
@@ -232,7 +229,7 @@ fn evaluate_batch(
     evaluator: &Evaluator<'_>,
     progressed: &mut Progressed,
     proposals: Vec<Proposal>,
-    hooks: &Hooks<'_>,
+    hooks: &mut Hooks<'_>,
 ) -> Result<Batch> {
     let mut fresh: Vec<Proposal> = Vec::new();
     let mut repeated: Vec<(Proposal, u64)> = Vec::new();
@@ -247,27 +244,23 @@ fn evaluate_batch(
         }
     }
     let n_before = progressed.records.len();
-    let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
-        let verdict = (hooks.on_epoch)(idx, number, epoch);
-        if (hooks.should_stop)() {
-            Verdict::Stop
-        } else {
-            verdict
-        }
-    };
-    let evaluated = evaluator
-        .evaluate(fresh, &on_epoch)
-        .context("the engine can't go on")?;
-    // A candidate that was stopped in its last epoch is as good as any other; one that was stopped
-    // before was not judged.
-    let was_cut = evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)();
     let directions = evaluator.goal.directions();
-    for one in evaluated
-        .into_iter()
-        .filter(|one| !(was_cut && one.stopped))
-    {
-        progressed.keep(one, &directions);
+    let mut was_cut = false;
+    while !fresh.is_empty() && !was_cut {
+        let rest = fresh.split_off(fresh.len().min(evaluator.at_a_time()));
+        let evaluated = evaluate(evaluator, std::mem::replace(&mut fresh, rest), hooks)?;
+        // A candidate that was stopped in its last epoch is as good as any other; one that was
+        // stopped before was not judged.
+        was_cut = evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)();
+        let n_kept = progressed.records.len();
+        for one in evaluated {
+            if !(was_cut && one.stopped) {
+                progressed.keep(one, &directions);
+            }
+        }
+        tell_finished(progressed, n_kept, hooks)?;
     }
+    let n_kept = progressed.records.len();
     for (proposal, of) in repeated {
         match progressed.repeat(&proposal, of) {
             Some(record) => progressed.records.push(record),
@@ -276,7 +269,34 @@ fn evaluate_batch(
             None => return Err(anyhow!("trial {} repeats no trial", proposal.number)),
         }
     }
+    tell_finished(progressed, n_kept, hooks)?;
     progressed.records.sort_by_key(|record| record.trial.number);
     let n_new = progressed.records.len() - n_before;
     Ok(Batch { n_new, was_cut })
+}
+
+fn evaluate(
+    evaluator: &Evaluator<'_>,
+    proposals: Vec<Proposal>,
+    hooks: &Hooks<'_>,
+) -> Result<Vec<Evaluated>> {
+    let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
+        let verdict = (hooks.on_epoch)(idx, number, epoch);
+        if (hooks.should_stop)() {
+            Verdict::Stop
+        } else {
+            verdict
+        }
+    };
+    evaluator
+        .evaluate(proposals, &on_epoch)
+        .context("the engine can't go on")
+}
+
+/// Lets the caller keep what was finished since there were so many trials.
+fn tell_finished(progressed: &Progressed, n_before: usize, hooks: &mut Hooks<'_>) -> Result<()> {
+    match progressed.records.len() - n_before {
+        0 => Ok(()),
+        n_new => (hooks.on_finished)(progressed, n_new),
+    }
 }

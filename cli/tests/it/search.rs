@@ -199,7 +199,7 @@ fn the_time_limit_holds_inside_a_trial() {
 #[test]
 fn an_interrupted_search_keeps_its_trials() {
     let place = Place::with_study(STUDY);
-    // The second batch takes long enough to be interrupted.
+    // The trials after the first take long enough to be interrupted.
     let long = ["--max-epochs", "3000", "--n-trials", "6"];
     let mut args = vec!["search", "--config", "study.toml", "--out", "out"];
     args.extend(long);
@@ -226,7 +226,41 @@ fn an_interrupted_search_keeps_its_trials() {
         "{rest:?}"
     );
     assert!(!place.json("out/best.json").as_object().unwrap().is_empty());
-    assert_eq!(place.json("out/log.json").as_object().unwrap().len(), 4);
+    let told = 1 + rest
+        .iter()
+        .filter(|line| line.starts_with("trial "))
+        .count();
+    assert!(told < 6, "{rest:?}");
+    assert_eq!(place.json("out/log.json").as_object().unwrap().len(), told);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_killed_search_loses_what_was_in_flight_alone() {
+    let place = Place::with_study(STUDY);
+    let args = [
+        "search",
+        "--config",
+        "study.toml",
+        "--out",
+        "out",
+        "--n-jobs",
+        "1",
+    ];
+    let mut child = place
+        .command(&[&args[..], &["--max-epochs", "3000"]].concat())
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().starts_with("trial 1: ")));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Trials 2 and 3 were asked for together with these two.
+    assert_eq!(place.json("out/log.json").as_object().unwrap().len(), 2);
+    assert!(!place.json("out/best.json").as_object().unwrap().is_empty());
+    assert!(place.read("out/config.toml").contains("seed = "));
 }
 
 #[test]
