@@ -1,5 +1,11 @@
 //! Engines: what trains and runs graphs on a device.
 
+mod checks;
+mod population;
+
+pub use checks::{check_input, check_job, check_rows, check_weights, row_width};
+pub use population::{panic_message, train_population};
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 

@@ -4,10 +4,12 @@
 
 mod engine;
 mod model;
+mod parity;
 mod pass;
 mod strategy;
 
 pub use engine::check_engine;
 pub use model::check_model;
+pub use parity::check_parity;
 pub use pass::check_pass;
 pub use strategy::{check_strategy, check_strategy_without_repeats};

@@ -1,12 +1,10 @@
 //! The engine `burn`.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
 use firebrick_core::engine::{
-    Candidate, Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome,
+    Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, check_input,
+    check_job, check_weights, panic_message, train_population,
 };
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::register_engine;
@@ -102,23 +100,10 @@ impl Engine for BurnEngine {
         observer: &dyn Observer,
     ) -> Result<Vec<TrainOutcome>, EngineError> {
         let device = self.device(job.placement)?;
-        if let Err((key, reason)) = job.recipe.check() {
-            return Err(EngineError::Other(format!("`{key}` {reason}")));
-        }
-        if job.placement.threads == 0 {
-            return Err(EngineError::Other(
-                "`threads` must be at least 1".to_owned(),
-            ));
-        }
-        for (position, candidate) in job.candidates.iter().enumerate() {
-            self.check(candidate, job)?;
-            if position == 0 {
-                let width = rows::width(&candidate.graph);
-                rows::check_finite(job.train.features, width, "training")?;
-                rows::check_finite(job.validation.features, width, "validation")?;
-            }
-        }
-        Ok(train_all(job, device, observer))
+        check_job(self, job)?;
+        Ok(train_population(job, |position| {
+            train::train(position, job, device, observer)
+        }))
     }
 
     fn predict(
@@ -133,70 +118,15 @@ impl Engine for BurnEngine {
             runs(node, graph.shape(idx))?;
         }
         check_weights(graph, weights)?;
-        let width = rows::width(graph);
-        rows::check_size(graph, features, features.len() / width, "given")?;
-        rows::check_finite(features, width, "given")?;
+        check_input(graph, features)?;
         let compute = || {
             let parameters = Parameters::new(graph, weights, device);
             let network = Network::new(graph, &parameters);
             rows::predict(graph, &network, &parameters, features, device)
         };
         catch_unwind(AssertUnwindSafe(compute))
-            .map_err(|panic| EngineError::Other(message(&*panic)))
+            .map_err(|panic| EngineError::Other(panic_message(&*panic)))
     }
-}
-
-impl BurnEngine {
-    /// Checks what can be checked of a candidate before anything is trained. Features that are no
-    /// numbers are looked for once for all candidates: it takes as long as reading them.
-    fn check(&self, candidate: &Candidate, job: &TrainJob<'_>) -> Result<(), EngineError> {
-        self.supports(&candidate.graph)?;
-        if let Some(weights) = &candidate.weights {
-            check_weights(&candidate.graph, weights)?;
-        }
-        rows::check(&candidate.graph, job.train, "training")?;
-        rows::check(&candidate.graph, job.validation, "validation")
-    }
-}
-
-/// Trains the candidates of a job on as many threads as the placement says.
-///
-/// Threads take the next candidate when they are done with one. No candidate sees another, so the
-/// result does not depend on who takes which.
-fn train_all(
-    job: &TrainJob<'_>,
-    device: &burn::tensor::Device,
-    observer: &dyn Observer,
-) -> Vec<TrainOutcome> {
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        loop {
-            let position = next.fetch_add(1, Ordering::Relaxed);
-            if position >= job.candidates.len() {
-                return done;
-            }
-            let train = || train::train(position, job, device, observer);
-            let outcome = catch_unwind(AssertUnwindSafe(train));
-            done.push((
-                position,
-                outcome.unwrap_or_else(|panic| {
-                    let reason = message(&*panic);
-                    TrainOutcome::Failed { reason }
-                }),
-            ));
-        }
-    };
-    let n_threads = job.placement.threads.min(job.candidates.len());
-    let mut outcomes: Vec<(usize, TrainOutcome)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("panics of candidates are caught"));
-        joined.flatten().collect()
-    });
-    outcomes.sort_by_key(|(position, _)| *position);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
 }
 
 /// Checks that a node can be computed as it is noted.
@@ -221,18 +151,6 @@ fn unsupported(node: &Node, reason: &str) -> EngineError {
         op: node.op.name().to_owned(),
         reason: reason.to_owned(),
     }
-}
-
-fn check_weights(graph: &Graph, weights: &Weights) -> Result<(), EngineError> {
-    let fits = weights.check(graph);
-    fits.map_err(|error| EngineError::Weights(error.to_string()))
-}
-
-/// What a panic said, of burn or of the observer.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("panicked: {}", text.unwrap_or("no reason given"))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use firebrick_core::engine::{
     Candidate, Epoch, Evaluation, Observer, Step, TrainJob, TrainOutcome, Trained, Verdict,
+    row_width,
 };
 use firebrick_core::random::{Purpose, epoch_order, stream};
 use firebrick_core::recipe::{Keep, Recipe};
@@ -12,7 +13,7 @@ use crate::loss::cross_entropy;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
 use crate::parameters::{Parameters, numbers};
-use crate::rows::{gather, predict, upload, width};
+use crate::rows::{gather, predict, upload};
 
 /// A candidate in training.
 struct Training<'a> {
@@ -180,7 +181,7 @@ impl<'a> Training<'a> {
     /// Makes one step on the rows of an order.
     fn step(&mut self, order: &[u32], learning_rate: f64) -> StepLoss {
         let graph = &self.candidate.graph;
-        let (features, labels) = gather(self.job.train, width(graph), order);
+        let (features, labels) = gather(self.job.train, row_width(graph), order);
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         let x = upload(graph, features, self.device);
         let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut dropout);

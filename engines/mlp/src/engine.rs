@@ -1,15 +1,9 @@
 //! The engine `mlp`.
 
-use std::any::Any;
-use std::cmp::Reverse;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
-use firebrick_core::costs::Costs;
 use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{
-    Candidate, Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
+    Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
+    check_input, check_job, check_rows, check_weights, train_population,
 };
 use firebrick_core::graph::Graph;
 use firebrick_core::register_engine;
@@ -21,7 +15,7 @@ use crate::chain::{Chain, unsupported};
 use crate::kernels::Path;
 use crate::parameters::Parameters;
 use crate::predict::Predictor;
-use crate::{rows, train};
+use crate::train;
 
 /// Trains populations of small dense networks at the arithmetic limit of the CPU.
 ///
@@ -110,23 +104,13 @@ impl Engine for MlpEngine {
         observer: &dyn Observer,
     ) -> Result<Vec<TrainOutcome>, EngineError> {
         self.check_device(job.placement)?;
-        if let Err((key, reason)) = job.recipe.check() {
-            return Err(EngineError::Other(format!("`{key}` {reason}")));
+        check_job(self, job)?;
+        for rows in [job.train, job.validation] {
+            check_labels(rows)?;
         }
-        if job.placement.threads == 0 {
-            return Err(EngineError::Other(
-                "`threads` must be at least 1".to_owned(),
-            ));
-        }
-        for (position, candidate) in job.candidates.iter().enumerate() {
-            self.check(candidate, job)?;
-            if position == 0 {
-                let width = rows::width(&candidate.graph);
-                rows::check_finite(job.train.features, width, "training")?;
-                rows::check_finite(job.validation.features, width, "validation")?;
-            }
-        }
-        Ok(train_all(job, self.path, observer))
+        Ok(train_population(job, |position| {
+            train::train(position, job, self.path, observer)
+        }))
     }
 
     fn predict(
@@ -151,23 +135,13 @@ impl Engine for MlpEngine {
         if rows.features.is_empty() && rows.is_empty() {
             return Ok(Evaluation::of(&[], &[]));
         }
-        rows::check(graph, rows, "given")?;
+        check_rows(graph, rows, "given")?;
+        check_labels(rows)?;
         Ok(Predictor::new(self.path, &chain).judge(&chain, &parameters, rows))
     }
 }
 
 impl MlpEngine {
-    /// Checks what can be checked of a candidate before anything is trained. Features that are no
-    /// numbers are looked for once for all candidates: it takes as long as reading them.
-    fn check(&self, candidate: &Candidate, job: &TrainJob<'_>) -> Result<(), EngineError> {
-        self.supports(&candidate.graph)?;
-        if let Some(weights) = &candidate.weights {
-            check_weights(&candidate.graph, weights)?;
-        }
-        rows::check(&candidate.graph, job.train, "training")?;
-        rows::check(&candidate.graph, job.validation, "validation")
-    }
-
     /// Checks a network and the rows that it should read.
     fn prepare(
         &self,
@@ -179,62 +153,22 @@ impl MlpEngine {
         self.check_device(placement)?;
         let chain = Chain::of(graph)?;
         check_weights(graph, weights)?;
-        let width = rows::width(graph);
-        rows::check_size(graph, features, features.len() / width, "given")?;
-        rows::check_finite(features, width, "given")?;
+        check_input(graph, features)?;
         let parameters = Parameters::new(&chain, graph, weights);
         Ok((chain, parameters))
     }
 }
 
-/// Trains the candidates of a job on as many threads as the placement says.
-///
-/// Threads take the largest candidate that nobody has when they are done with one, so that no
-/// large one is left for the end. No candidate sees another, so the result does not depend on who
-/// takes which.
-fn train_all(job: &TrainJob<'_>, path: Path, observer: &dyn Observer) -> Vec<TrainOutcome> {
-    let mut order: Vec<usize> = (0..job.candidates.len()).collect();
-    order.sort_by_cached_key(|position| {
-        Reverse(Costs::of(&job.candidates[*position].graph).total.macs)
-    });
-    let next = AtomicUsize::new(0);
-    let work = || {
-        let mut done = Vec::new();
-        while let Some(&position) = order.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let train = || train::train(position, job, path, observer);
-            let outcome = catch_unwind(AssertUnwindSafe(train));
-            done.push((
-                position,
-                outcome.unwrap_or_else(|panic| {
-                    let reason = message(&*panic);
-                    TrainOutcome::Failed { reason }
-                }),
-            ));
-        }
-        done
-    };
-    let n_threads = job.placement.threads.min(job.candidates.len());
-    let mut outcomes: Vec<(usize, TrainOutcome)> = thread::scope(|scope| {
-        let threads: Vec<_> = (0..n_threads).map(|_| scope.spawn(work)).collect();
-        let joined = threads
-            .into_iter()
-            .map(|thread| thread.join().expect("panics of candidates are caught"));
-        joined.flatten().collect()
-    });
-    outcomes.sort_by_key(|(position, _)| *position);
-    outcomes.into_iter().map(|(_, outcome)| outcome).collect()
-}
+/// Labels from which on neighbours are one number in float32, in which kernels compare them.
+const LABELS_MAX: u32 = 1 << 24;
 
-fn check_weights(graph: &Graph, weights: &Weights) -> Result<(), EngineError> {
-    let fits = weights.check(graph);
-    fits.map_err(|error| EngineError::Weights(error.to_string()))
-}
-
-/// What a panic said, ours or the observer's.
-fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    format!("panicked: {}", text.unwrap_or("no reason given"))
+fn check_labels(rows: Rows<'_>) -> Result<(), EngineError> {
+    match rows.labels.iter().find(|label| **label >= LABELS_MAX) {
+        Some(label) => Err(EngineError::Rows(format!(
+            "label {label} is too large for this engine, which takes those below {LABELS_MAX}"
+        ))),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]

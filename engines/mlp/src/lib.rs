@@ -11,7 +11,6 @@ mod kernels;
 mod parameters;
 mod pass;
 mod predict;
-mod rows;
 mod train;
 
 #[cfg(test)]

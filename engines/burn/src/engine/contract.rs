@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use firebrick_core::engine::{Epoch, Silent, Verdict};
+use firebrick_core::engine::{Candidate, Epoch, Silent, Verdict};
 use firebrick_core::testing::check_engine;
 
 use super::*;
@@ -114,7 +114,7 @@ fn each_broken_promise_is_noticed() {
     ] {
         let check = || check_engine(&Broken(promise));
         let panic = catch_unwind(AssertUnwindSafe(check)).expect_err(complaint);
-        let message = message(&*panic);
+        let message = panic_message(&*panic);
         assert!(message.contains(complaint), "{complaint}: {message}");
     }
 }

@@ -1,7 +1,7 @@
 use std::process::Command;
 
 use firebrick_core::dataset::Split;
-use firebrick_core::engine::{Epoch, Silent, Trained, Verdict};
+use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
@@ -22,7 +22,7 @@ const CHAIN: &str = "
 
 fn rows(graph: &Graph, n_rows: usize) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
-    let width = rows::width(graph);
+    let width = row_width(graph);
     let n_classes = graph.output_shape()[0] as u32;
     let mut split = Split::default();
     for _ in 0..n_rows {
@@ -143,63 +143,6 @@ fn names_what_it_can_not_train() {
         picture.to_string(),
         "node `output` (output) has shape [1, 4, 4], expected one number a class"
     );
-}
-
-#[test]
-fn says_which_row_does_not_fit() {
-    let graph: Graph = CHAIN.parse().unwrap();
-    let good = rows(&graph, 8);
-    let refusal = |change: fn(&mut Split)| {
-        let mut split = good.clone();
-        change(&mut split);
-        let job = TrainJob {
-            candidates: &candidates(&graph, 1),
-            train: split.rows(),
-            validation: good.rows(),
-            recipe: &recipe(1, 4),
-            placement: &placement(1),
-        };
-        let refused = BurnEngine::cpu().train(&job, &Silent);
-        refused.unwrap_err().to_string()
-    };
-    assert_eq!(
-        refusal(|split| split.labels[5] = 3),
-        "row 5 of the training rows has label 3, but the network has 3 outputs"
-    );
-    assert_eq!(
-        refusal(|split| split.features[9] = f32::INFINITY),
-        "row 2 of the training rows has inf at position 1"
-    );
-    assert_eq!(
-        refusal(|split| split.features.truncate(30)),
-        "8 training rows come with 30 numbers, but the network's input [4] takes 4 a row"
-    );
-    assert_eq!(
-        refusal(|split| *split = Split::default()),
-        "there are no training rows"
-    );
-}
-
-#[test]
-fn refuses_a_recipe_that_makes_no_sense() {
-    let graph: Graph = CHAIN.parse().unwrap();
-    let candidates = candidates(&graph, 1);
-    let rows = rows(&graph, 8);
-    let refusal = |recipe: Recipe, threads: usize| {
-        let job = TrainJob {
-            candidates: &candidates,
-            train: rows.rows(),
-            validation: rows.rows(),
-            recipe: &recipe,
-            placement: &placement(threads),
-        };
-        BurnEngine::cpu()
-            .train(&job, &Silent)
-            .unwrap_err()
-            .to_string()
-    };
-    assert_eq!(refusal(recipe(1, 0), 1), "`batch_size` must be at least 1");
-    assert_eq!(refusal(recipe(1, 8), 0), "`threads` must be at least 1");
 }
 
 #[test]

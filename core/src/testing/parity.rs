@@ -1,0 +1,177 @@
+//! An engine against numbers that another framework computed.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use crate::dataset::{Rows, Split};
+use crate::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
+use crate::graph::Graph;
+use crate::random::epoch_order;
+use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use crate::weights::{Tensor, Weights, tensors};
+
+/// Trains as each run of a reference did, and compares.
+///
+/// The reference is JSON: `graph` (text form), `batch_size`, first `weights` by key, `features` and
+/// `labels` in the order in which they are read, and `runs`, each a `recipe` with the `losses` of
+/// its steps in one epoch, the `running` statistics after it and the `outputs` of the first rows.
+/// Losses may differ by a relative `tolerance`; statistics and outputs, which gather the
+/// differences of all steps, by ten times as much, absolutely below 1.
+///
+/// # Panics
+/// If a number is further off, or the reference can't be read.
+pub fn check_parity(engine: &dyn Engine, reference: &str, tolerance: f64) {
+    let reference: Reference =
+        serde_json::from_str(reference).expect("the reference is of this form");
+    let graph: Graph = reference
+        .graph
+        .parse()
+        .expect("the graph of the reference is well-formed");
+    let weights = weights(&graph, &reference.weights);
+    let width = reference.features.len() / reference.labels.len();
+    let seed = 11;
+    let rows = arranged(&reference, width, seed);
+    for run in &reference.runs {
+        let placement = Placement {
+            device: "cpu".to_owned(),
+            threads: 1,
+        };
+        let job = TrainJob {
+            candidates: &[Candidate {
+                graph: graph.clone(),
+                seed,
+                weights: Some(weights.clone()),
+            }],
+            train: rows.rows(),
+            validation: rows.rows(),
+            recipe: &recipe(&run.recipe, reference.batch_size),
+            placement: &placement,
+        };
+        let outcomes = engine.train(&job, &Silent).expect("the engine trains");
+        let [TrainOutcome::Trained(trained)] = outcomes.as_slice() else {
+            panic!("the candidate is not trained to the end: {outcomes:?}");
+        };
+        let losses: Vec<f64> = trained.epochs[0]
+            .steps
+            .iter()
+            .map(|step| step.loss)
+            .collect();
+        near(&run.recipe, "losses", &losses, &run.losses, tolerance);
+        for (key, expected) in &run.running {
+            let found = &trained
+                .weights
+                .get(key)
+                .expect("the network has the tensor")
+                .data;
+            near(
+                &run.recipe,
+                key,
+                &wide(found),
+                &wide(expected),
+                10.0 * tolerance,
+            );
+        }
+        let n_judged = run.outputs.len() / graph.output_shape()[0];
+        let judged = &reference.features[..n_judged * width];
+        let outputs = engine.predict(&graph, &trained.weights, judged, &placement);
+        let outputs = wide(&outputs.expect("the engine predicts"));
+        near(
+            &run.recipe,
+            "outputs",
+            &outputs,
+            &wide(&run.outputs),
+            10.0 * tolerance,
+        );
+    }
+}
+
+/// What a reference run wrote.
+#[derive(Deserialize)]
+struct Reference {
+    graph: String,
+    batch_size: usize,
+    weights: BTreeMap<String, Vec<f32>>,
+    features: Vec<f32>,
+    labels: Vec<u32>,
+    runs: Vec<Run>,
+}
+
+#[derive(Deserialize)]
+struct Run {
+    recipe: RunRecipe,
+    losses: Vec<f64>,
+    running: BTreeMap<String, Vec<f32>>,
+    outputs: Vec<f32>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+struct RunRecipe {
+    optimizer: Optimizer,
+    learning_rate: f64,
+    weight_decay: f64,
+    momentum: f64,
+    nesterov: bool,
+}
+
+/// Puts the rows where the order of the first epoch reads them one after the other.
+fn arranged(reference: &Reference, width: usize, seed: u64) -> Split {
+    let mut rows = Split {
+        features: vec![0.0; reference.features.len()],
+        labels: vec![0; reference.labels.len()],
+    };
+    let read = Rows {
+        features: &reference.features,
+        labels: &reference.labels,
+    };
+    for (nth, row) in epoch_order(seed, 0, read.len()).into_iter().enumerate() {
+        let row = row as usize;
+        rows.labels[row] = read.labels[nth];
+        rows.features[row * width..][..width]
+            .copy_from_slice(&read.features[nth * width..][..width]);
+    }
+    rows
+}
+
+fn weights(graph: &Graph, flat: &BTreeMap<String, Vec<f32>>) -> Weights {
+    let mut weights = BTreeMap::new();
+    for node in graph.nodes() {
+        for (name, shape) in tensors(node) {
+            let key = format!("{}.{name}", node.name);
+            let data = flat[&key].clone();
+            weights.insert(key, Tensor { shape, data });
+        }
+    }
+    Weights(weights)
+}
+
+fn recipe(run: &RunRecipe, batch_size: usize) -> Recipe {
+    Recipe {
+        max_epochs: 1,
+        batch_size,
+        learning_rate: run.learning_rate,
+        lr_scheduler: LrScheduler::Constant,
+        optimizer: run.optimizer,
+        weight_decay: run.weight_decay,
+        momentum: run.momentum,
+        nesterov: run.nesterov,
+        keep: Keep::Last,
+        patience: None,
+        log_every_n_steps: Some(1),
+    }
+}
+
+fn near(recipe: &RunRecipe, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what} of {recipe:?}");
+    for (idx, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let off = (found - expected).abs() / expected.abs().max(1.0);
+        assert!(
+            off <= tolerance,
+            "{what}[{idx}] is {found}, the reference has {expected} ({recipe:?})"
+        );
+    }
+}
+
+fn wide(numbers: &[f32]) -> Vec<f64> {
+    numbers.iter().copied().map(f64::from).collect()
+}
