@@ -11,6 +11,7 @@ mod kernels;
 mod parameters;
 mod pass;
 mod predict;
+mod stepper;
 mod train;
 
 #[cfg(test)]

@@ -4,16 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use firebrick_core::graph::Graph;
-use firebrick_core::recipe::{Optimizer, Recipe};
 use firebrick_core::weights::{Tensor, Weights, is_buffer, tensors};
 
 use crate::chain::{Chain, Kind};
-use crate::kernels::{Adam, Lanes, Path, Sgd, numbers, numbers_mut};
-
-/// PyTorch's constants of Adam.
-const BETA_1: f64 = 0.9;
-const BETA_2: f64 = 0.999;
-const EPS: f64 = 1e-8;
+use crate::kernels::{Lanes, numbers, numbers_mut};
 
 /// All tensors of a network: what is trained in one vector, the others in another.
 ///
@@ -34,20 +28,6 @@ struct Slot {
     shape: Vec<usize>,
     trained: bool,
     range: Range<usize>,
-}
-
-/// An optimiser with its state.
-#[derive(Debug)]
-pub(crate) struct Stepper {
-    kind: Optimizer,
-    weight_decay: f64,
-    momentum: f64,
-    nesterov: bool,
-    n_steps: i32,
-    /// Adam's mean of gradients, or the velocity of SGD.
-    first: Vec<Lanes>,
-    /// Adam's mean of squared gradients.
-    second: Vec<Lanes>,
 }
 
 impl Parameters {
@@ -150,6 +130,11 @@ impl Parameters {
         vec![Lanes::ZERO; self.trained.len()]
     }
 
+    /// Returns all that is trained, to be stepped; as long as [`Parameters::gradient`].
+    pub(crate) fn trained_mut(&mut self) -> &mut [Lanes] {
+        &mut self.trained
+    }
+
     fn slice(&self, slot: &Slot) -> &[f32] {
         let home = if slot.trained {
             &self.trained
@@ -169,70 +154,6 @@ pub(crate) fn running_scales(chain: &Chain, parameters: &Parameters, scales: &mu
             for (scale, (weight, variance)) in scales.iter_mut().zip(weight.iter().zip(variance)) {
                 *scale = weight / (variance + eps as f32).sqrt();
             }
-        }
-    }
-}
-
-impl Stepper {
-    /// Returns the optimiser of a recipe before its first step.
-    pub(crate) fn new(recipe: &Recipe, parameters: &Parameters) -> Self {
-        let second = match recipe.optimizer {
-            Optimizer::Adam | Optimizer::AdamW => parameters.gradient(),
-            Optimizer::Sgd => Vec::new(),
-        };
-        Self {
-            kind: recipe.optimizer,
-            weight_decay: recipe.weight_decay,
-            momentum: recipe.momentum,
-            nesterov: recipe.nesterov,
-            n_steps: 0,
-            first: parameters.gradient(),
-            second,
-        }
-    }
-
-    /// Steps along the gradient.
-    ///
-    /// # Source
-    /// Adam: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with eps outside the bias correction of
-    /// the second moment. SGD: Sutskever et al., "On the importance of initialization and
-    /// momentum", ICML 2013, without dampening. Both in PyTorch's form.
-    pub(crate) fn step(
-        &mut self,
-        path: Path,
-        parameters: &mut Parameters,
-        gradient: &[Lanes],
-        rate: f64,
-    ) {
-        self.n_steps = self.n_steps.saturating_add(1);
-        let (l2, keep) = match self.kind {
-            Optimizer::AdamW => (0.0, 1.0 - rate * self.weight_decay),
-            Optimizer::Adam | Optimizer::Sgd => (self.weight_decay, 1.0),
-        };
-        let x = &mut parameters.trained;
-        match self.kind {
-            Optimizer::Adam | Optimizer::AdamW => path.run(Adam {
-                x,
-                gradient,
-                first: &mut self.first,
-                second: &mut self.second,
-                beta_1: BETA_1,
-                beta_2: BETA_2,
-                eps: EPS,
-                rate: rate / (1.0 - BETA_1.powi(self.n_steps)),
-                deviation: (1.0 - BETA_2.powi(self.n_steps)).sqrt(),
-                l2,
-                keep,
-            }),
-            Optimizer::Sgd => path.run(Sgd {
-                x,
-                gradient,
-                velocity: &mut self.first,
-                momentum: self.momentum,
-                nesterov: self.nesterov,
-                rate,
-                l2,
-            }),
         }
     }
 }

@@ -11,9 +11,10 @@ use firebrick_core::weights::Weights;
 
 use crate::chain::Chain;
 use crate::kernels::{BatchLoss, Path};
-use crate::parameters::{Parameters, Stepper};
+use crate::parameters::Parameters;
 use crate::pass::Pass;
 use crate::predict::Predictor;
+use crate::stepper::Stepper;
 
 /// A candidate in training.
 struct Training<'a> {

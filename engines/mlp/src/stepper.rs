@@ -1,0 +1,89 @@
+//! What makes a step of a gradient.
+
+use firebrick_core::recipe::{Optimizer, Recipe};
+
+use crate::kernels::{Adam, Lanes, Path, Sgd};
+use crate::parameters::Parameters;
+
+/// PyTorch's constants of Adam.
+const BETA_1: f64 = 0.9;
+const BETA_2: f64 = 0.999;
+const EPS: f64 = 1e-8;
+
+/// An optimiser with its state.
+#[derive(Debug)]
+pub(crate) struct Stepper {
+    kind: Optimizer,
+    weight_decay: f64,
+    momentum: f64,
+    nesterov: bool,
+    n_steps: i32,
+    /// Adam's mean of gradients, or the velocity of SGD.
+    first: Vec<Lanes>,
+    /// Adam's mean of squared gradients.
+    second: Vec<Lanes>,
+}
+
+impl Stepper {
+    /// Returns the optimiser of a recipe before its first step.
+    pub(crate) fn new(recipe: &Recipe, parameters: &Parameters) -> Self {
+        let second = match recipe.optimizer {
+            Optimizer::Adam | Optimizer::AdamW => parameters.gradient(),
+            Optimizer::Sgd => Vec::new(),
+        };
+        Self {
+            kind: recipe.optimizer,
+            weight_decay: recipe.weight_decay,
+            momentum: recipe.momentum,
+            nesterov: recipe.nesterov,
+            n_steps: 0,
+            first: parameters.gradient(),
+            second,
+        }
+    }
+
+    /// Steps along the gradient.
+    ///
+    /// # Source
+    /// Adam: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with eps outside the bias correction of
+    /// the second moment. SGD: Sutskever et al., "On the importance of initialization and
+    /// momentum", ICML 2013, without dampening. Both in PyTorch's form.
+    pub(crate) fn step(
+        &mut self,
+        path: Path,
+        parameters: &mut Parameters,
+        gradient: &[Lanes],
+        rate: f64,
+    ) {
+        self.n_steps = self.n_steps.saturating_add(1);
+        let (l2, keep) = match self.kind {
+            Optimizer::AdamW => (0.0, 1.0 - rate * self.weight_decay),
+            Optimizer::Adam | Optimizer::Sgd => (self.weight_decay, 1.0),
+        };
+        let x = parameters.trained_mut();
+        match self.kind {
+            Optimizer::Adam | Optimizer::AdamW => path.run(Adam {
+                x,
+                gradient,
+                first: &mut self.first,
+                second: &mut self.second,
+                beta_1: BETA_1,
+                beta_2: BETA_2,
+                eps: EPS,
+                rate: rate / (1.0 - BETA_1.powi(self.n_steps)),
+                deviation: (1.0 - BETA_2.powi(self.n_steps)).sqrt(),
+                l2,
+                keep,
+            }),
+            Optimizer::Sgd => path.run(Sgd {
+                x,
+                gradient,
+                velocity: &mut self.first,
+                momentum: self.momentum,
+                nesterov: self.nesterov,
+                rate,
+                l2,
+            }),
+        }
+    }
+}
