@@ -66,6 +66,11 @@ pub struct Manifest {
     pub docs: String,
     /// The JSON schema of its arguments or settings.
     pub schema: Json,
+    /// How much sooner than others an engine is taken: of those that can train a network on the
+    /// device, `auto` takes the one with the highest preference, then the first by name. 0 unless
+    /// the engine is registered with another.
+    #[serde(default)]
+    pub preference: u32,
 }
 
 impl Manifest {
@@ -83,6 +88,8 @@ pub struct Registration {
     pub package: &'static str,
     /// The JSON schema of its arguments, with its docs as description.
     pub schema: fn() -> Json,
+    /// How much sooner than others an engine is taken; see [`Manifest::preference`].
+    pub preference: u32,
     /// How one is made.
     pub make: Make,
 }
@@ -145,6 +152,7 @@ impl Registration {
                 .collect(),
             docs,
             schema,
+            preference: self.preference,
         }
     }
 }
@@ -182,10 +190,18 @@ macro_rules! register_strategy {
 }
 
 /// Registers an engine: names, the type of its settings and the engine. See [`register_model!`].
+///
+/// An engine that trains what it can faster than others do says so with `, preference = 10` at
+/// the end: see [`Manifest::preference`](crate::registry::Manifest::preference).
 #[macro_export]
 macro_rules! register_engine {
     ($($name:literal),+ ; $settings:ty => $engine:expr) => {
-        $crate::register!([$($name),+], $settings, Engine(|| ::std::boxed::Box::new($engine)));
+        $crate::register_engine!($($name),+ ; $settings => $engine, preference = 0);
+    };
+    ($($name:literal),+ ; $settings:ty => $engine:expr, preference = $preference:expr) => {
+        $crate::register!(
+            [$($name),+], $settings, Engine(|| ::std::boxed::Box::new($engine)), $preference
+        );
     };
 }
 
@@ -193,11 +209,15 @@ macro_rules! register_engine {
 #[macro_export]
 macro_rules! register {
     ([$($name:literal),+], $args:ty, $kind:ident($make:expr)) => {
+        $crate::register!([$($name),+], $args, $kind($make), 0);
+    };
+    ([$($name:literal),+], $args:ty, $kind:ident($make:expr), $preference:expr) => {
         $crate::inventory::submit! {
             $crate::registry::Registration {
                 names: &[$($name),+],
                 package: env!("CARGO_PKG_NAME"),
                 schema: || $crate::schemars::schema_for!($args).to_value(),
+                preference: $preference,
                 make: $crate::registry::Make::$kind($make),
             }
         }
@@ -329,6 +349,16 @@ impl Registry {
         &self.entries
     }
 
+    /// Returns the engines in the order in which `auto` offers them a network: the highest
+    /// [`Manifest::preference`] first, then by name.
+    pub fn engines(&self) -> Vec<&Entry> {
+        let is_engine = |entry: &&Entry| entry.manifest.kind == Kind::Engine;
+        let mut engines: Vec<&Entry> = self.entries.iter().filter(is_engine).collect();
+        // A stable sort keeps the order of names.
+        engines.sort_by_key(|entry| std::cmp::Reverse(entry.manifest.preference));
+        engines
+    }
+
     /// Returns the item of a kind and a name: its own, an alias, or `plugin/name`.
     ///
     /// # Errors
@@ -388,6 +418,39 @@ mod tests {
     #[expect(dead_code, reason = "only whether it can be read matters")]
     struct Inner {
         switch: bool,
+    }
+
+    fn engine(name: &str, preference: u32) -> Entry {
+        Entry {
+            manifest: Manifest {
+                kind: Kind::Engine,
+                name: name.to_owned(),
+                aliases: Vec::new(),
+                docs: String::new(),
+                schema: Json::Null,
+                preference,
+            },
+            plugin: "plugin".to_owned(),
+            factory: Factory::Engine(Box::new(|| Err("never made".to_owned()))),
+        }
+    }
+
+    #[test]
+    fn engines_come_by_preference_then_by_name() {
+        let mut registry = Registry::default();
+        for (name, preference) in [("c", 0), ("a", 0), ("d", 10), ("b", 3)] {
+            registry.add(engine(name, preference));
+        }
+        let engines = registry.engines();
+        let names: Vec<&str> = engines.iter().map(|e| e.manifest.name.as_str()).collect();
+        assert_eq!(names, ["d", "b", "a", "c"]);
+    }
+
+    #[test]
+    fn a_manifest_without_preference_has_none() {
+        let old = r#"{"kind": "engine", "name": "x", "aliases": [], "docs": "", "schema": null}"#;
+        let manifest: Manifest = serde_json::from_str(old).unwrap();
+        assert_eq!(manifest.preference, 0);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::train;
 #[serde(deny_unknown_fields)]
 pub struct Settings {}
 
-register_engine!("mlp"; Settings => MlpEngine::new());
+register_engine!("mlp"; Settings => MlpEngine::new(), preference = 10);
 
 /// The engine on the CPU.
 #[derive(Debug, Clone, Copy)]
