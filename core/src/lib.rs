@@ -7,9 +7,11 @@
 pub mod costs;
 pub mod dataset;
 pub mod engine;
+pub mod formats;
 pub mod front;
 pub mod graph;
 pub mod hint;
+pub mod images;
 pub mod model;
 pub mod objective;
 pub mod pass;

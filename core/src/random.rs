@@ -28,6 +28,9 @@ pub enum Purpose {
     Dataset = 5,
     /// Anything else that one strategy needs once a study.
     Strategy = 6,
+    /// How a picture is changed before it is trained on; the counter is the epoch, counted from 0,
+    /// times 2^32 plus the row.
+    Augment = 7,
 }
 
 /// Returns the stream number `counter` of a purpose under a seed.
