@@ -15,6 +15,7 @@ pub mod images;
 pub mod model;
 pub mod objective;
 pub mod pass;
+pub mod pruner;
 pub mod random;
 pub mod recipe;
 pub mod registry;
