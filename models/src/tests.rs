@@ -1,3 +1,5 @@
+mod images;
+
 use std::collections::BTreeMap;
 
 use firebrick_core::Json;
@@ -10,6 +12,9 @@ use insta::assert_snapshot;
 use serde_json::json;
 
 const PACKAGE: &str = "firebrick-models";
+
+/// The models that take images only.
+const IMAGE_MODELS: [&str; 4] = ["mobile-tiny", "resnet-tiny", "vgg-tiny", "vgg7"];
 
 fn model(name: &str) -> Box<dyn Model> {
     let items = Registration::of_package(PACKAGE);
@@ -35,13 +40,14 @@ fn error(name: &str, args: &Json, shape: &[usize], n_classes: usize) -> String {
 #[test]
 fn every_model_keeps_the_contract() {
     for item in Registration::of_package(PACKAGE) {
-        for (shape, n_classes) in [(vec![16], 5), (vec![1], 1), (vec![784], 10)] {
-            check_model(
-                model(item.names[0]).as_ref(),
-                &Json::Null,
-                &shape,
-                n_classes,
-            );
+        let name = item.names[0];
+        let shapes: [&[usize]; 3] = if IMAGE_MODELS.contains(&name) {
+            [&[3, 32, 32], &[1, 28, 28], &[2, 17, 11]]
+        } else {
+            [&[16], &[1], &[784]]
+        };
+        for (shape, n_classes) in shapes.into_iter().zip([10, 1, 5]) {
+            check_model(model(name).as_ref(), &Json::Null, shape, n_classes);
         }
     }
     for name in ["jsc-three-linear", "jsc-tiny", "jsc-toy", "jsc-s"] {
@@ -53,6 +59,13 @@ fn every_model_keeps_the_contract() {
     let all = json!({ "widths": [7, 3], "batch_norm": true, "dropout": 0.5, "bias": false });
     check_model(model("mlp").as_ref(), &all, &[16], 5);
     check_model(model("mlp").as_ref(), &json!({ "widths": [] }), &[16], 5);
+    for name in IMAGE_MODELS {
+        let quarter = json!({ "width": 0.25 });
+        check_model(model(name).as_ref(), &quarter, &[3, 32, 32], 10);
+    }
+    let deep = json!({ "depth": 2, "width": 1.5 });
+    check_model(model("resnet-tiny").as_ref(), &deep, &[1, 1, 1], 2);
+    check_model(model("mobile-tiny").as_ref(), &json!({}), &[1, 1, 5], 2);
 }
 
 #[test]
@@ -82,7 +95,11 @@ fn every_model_says_what_it_is() {
             "jsc-tiny",
             "jsc-toy",
             "mlp",
-            "toy"
+            "mobile-tiny",
+            "resnet-tiny",
+            "toy",
+            "vgg-tiny",
+            "vgg7"
         ]
     );
 }
