@@ -25,7 +25,8 @@ Builds the program and its plugins, then runs; and the developers' tasks
 
 Usage: cargo xtask VERB [ARGS]
 
-Verbs of the program, with its own arguments (`cargo xtask search --help`):
+Verbs of the program, with its own arguments (`cargo xtask search --help`); each builds what it
+needs, such as the engine of `--engine`, or `mlp`, or `burn` for what `mlp` can't train:
   search       Search; without arguments, the study that comes with the program
   train        Train one network
   transform    Apply passes to a network
@@ -36,13 +37,15 @@ Verbs of the program, with its own arguments (`cargo xtask search --help`):
   run -- ARGS  Run the program with any arguments
 
 Tasks:
-  build [--engine NAME]  Build and stage the program and its plugins
-  install [--root DIR]   Put the program in DIR/bin and its plugins beside it (by default in
+  build [--engine NAME]  Build and stage the program and its plugins, with all engines or one
+  install [--root DIR] [--engine NAME]
+                         Put the program in DIR/bin and its plugins beside it (by default in
                          cargo's folder, whose bin is on the PATH)
   test [ARGS]            Build, then run all tests, with cargo-nextest where it is installed
   tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
   ci [STEP...]           Run all checks: fmt, clippy, test, doc, tidy, deny
-  bench [NAME...]        Measure the bars of speed: train, trial, ask, load, start, study, rebuild
+  bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, ask, load, start,
+                         study, rebuild
 
 Examples:
   cargo xtask search

@@ -2,9 +2,14 @@
 //!
 //! Never part of a test: a machine that is busy is no defect.
 
+mod example;
+mod memory;
+mod mlp;
+mod peer;
 mod program;
 mod rebuild;
 mod report;
+mod studies;
 mod training;
 
 use std::time::{Duration, Instant};
@@ -14,41 +19,59 @@ use anyhow::{Result, bail};
 use crate::build::{Need, build};
 use crate::metadata::Workspace;
 use crate::process::Usage;
-use report::Row;
+use report::Found;
 
-type Bench = fn(&Workspace) -> Result<Vec<Row>>;
+/// Something to measure.
+struct Bench {
+    name: &'static str,
+    /// The engines that have to be staged for it.
+    engines: &'static [&'static str],
+    run: fn(&Workspace) -> Result<Found>,
+}
 
-const BENCHES: [(&str, Bench); 6] = [
-    ("train", training::train),
-    ("ask", program::ask),
-    ("load", program::load),
-    ("start", program::start),
-    ("study", program::study),
-    ("rebuild", rebuild::rebuild),
+const BENCHES: [Bench; 9] = [
+    bench("mlp", &[], mlp::mlp),
+    bench("studies", &["mlp"], studies::studies),
+    bench("memory", &["mlp"], memory::memory),
+    bench("train", &[], training::train),
+    bench("ask", &[], program::ask),
+    bench("load", &["mlp", "burn"], program::load),
+    bench("start", &["mlp", "burn"], program::start),
+    bench("study", &["mlp", "burn"], program::study),
+    bench("rebuild", &["burn"], rebuild::rebuild),
 ];
+
+const fn bench(
+    name: &'static str,
+    engines: &'static [&'static str],
+    run: fn(&Workspace) -> Result<Found>,
+) -> Bench {
+    Bench { name, engines, run }
+}
 
 /// Runs `cargo xtask bench [NAME...]`, all by default.
 pub(crate) fn task(names: &[String]) -> Result<()> {
     for name in names {
-        if !BENCHES.iter().any(|(known, _)| known == name) {
-            let known: Vec<&str> = BENCHES.iter().map(|(known, _)| *known).collect();
-            let known = known.join(", ");
+        if !BENCHES.iter().any(|bench| bench.name == name) {
+            let known = BENCHES.map(|bench| bench.name).join(", ");
             bail!(Usage(format!(
                 "unknown bench `{name}`\n\nhint: known: {known}"
             )));
         }
     }
     let workspace = Workspace::load()?;
-    build(&workspace, &Need::Engine("burn".to_owned()))?;
-    let mut rows = Vec::new();
-    for (name, bench) in BENCHES {
-        if names.is_empty() || names.iter().any(|wanted| wanted == name) {
-            eprintln!("bench: {name}");
-            rows.extend(bench(&workspace)?);
+    let mut found = Found::default();
+    for bench in BENCHES {
+        if names.is_empty() || names.iter().any(|wanted| wanted == bench.name) {
+            eprintln!("bench: {}", bench.name);
+            for engine in bench.engines {
+                build(&workspace, &Need::Engine((*engine).to_owned()))?;
+            }
+            found.extend((bench.run)(&workspace)?);
         }
     }
-    print!("{}", report::table(&rows));
-    let path = report::write(&workspace, &rows)?;
+    print!("{}", found.text());
+    let path = report::write(&workspace, &found)?;
     eprintln!("wrote {}", path.display());
     Ok(())
 }
@@ -85,7 +108,7 @@ mod tests {
         let error = task(&["trian".to_owned()]).unwrap_err().to_string();
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
-            error.ends_with("known: train, ask, load, start, study, rebuild"),
+            error.ends_with("known: mlp, studies, memory, train, ask, load, start, study, rebuild"),
             "{error}"
         );
     }

@@ -2,20 +2,23 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use super::report::{Bar, Row};
+use super::report::{Bar, Found, Row};
 use super::{median, median_time};
 use crate::build::Stage;
 use crate::metadata::Workspace;
 use crate::process;
 
+/// Engines that train the default study.
+const ENGINES: [&str; 2] = ["mlp", "burn"];
+
 /// Measures what loading a plugin adds to the start of the program.
-pub(super) fn load(workspace: &Workspace) -> Result<Vec<Row>> {
+pub(super) fn load(workspace: &Workspace) -> Result<Found> {
     let stage = Stage::of(&workspace.target);
     let time =
         |args: &[&str]| median_time(20, || process::read(stage.command().args(args)).map(drop));
@@ -26,11 +29,20 @@ pub(super) fn load(workspace: &Workspace) -> Result<Vec<Row>> {
     Ok(vec![
         Row::new("program without plugins", bare.as_secs_f64() * 1e3, "ms"),
         Row::new("load of one plugin", each.as_secs_f64() * 1e3, "ms"),
-    ])
+    ]
+    .into())
 }
 
 /// Measures how long the program takes until it trains, data in its cache and not.
-pub(super) fn start(workspace: &Workspace) -> Result<Vec<Row>> {
+pub(super) fn start(workspace: &Workspace) -> Result<Found> {
+    let mut rows = Vec::new();
+    for engine in ENGINES {
+        rows.extend(start_of(workspace, engine)?);
+    }
+    Ok(rows.into())
+}
+
+fn start_of(workspace: &Workspace, engine: &str) -> Result<Vec<Row>> {
     let stage = Stage::of(&workspace.target);
     let folder = workspace.target.join("bench");
     let cache = folder.join("cache");
@@ -42,6 +54,7 @@ pub(super) fn start(workspace: &Workspace) -> Result<Vec<Row>> {
         let mut command = stage.command();
         command
             .args(["search", "--n-trials", "1", "--max-epochs", "1"])
+            .args(["--engine", engine])
             .arg("--out")
             .arg(&out)
             .env("XDG_CACHE_HOME", &cache);
@@ -52,38 +65,33 @@ pub(super) fn start(workspace: &Workspace) -> Result<Vec<Row>> {
             .and_then(|trial| trial["datetime_start"].as_f64());
         times.push(first.context("log.json has no start of a trial")? - start);
     }
-    let cold = times.remove(0);
-    Ok(vec![
-        Row::new(
-            "start to first trial, data made on the way",
-            cold / 1e3,
-            "s",
-        ),
-        Row::new(
-            "start to first trial, data in the cache",
-            median(times) / 1e3,
-            "s",
-        )
-        .with(Bar::AtMost(0.5)),
-    ])
+    let what = |data: &str| format!("engine {engine}: start to first trial, {data}");
+    let cold = Row::new(what("data made on the way"), times.remove(0) / 1e3, "s");
+    let warm = Row::new(what("data in the cache"), median(times) / 1e3, "s");
+    Ok(vec![cold, warm.with(Bar::AtMost(0.5))])
 }
 
 /// Measures the default study: its time, its memory and what its trials cost besides training.
-pub(super) fn study(workspace: &Workspace) -> Result<Vec<Row>> {
+pub(super) fn study(workspace: &Workspace) -> Result<Found> {
+    let mut rows = Vec::new();
+    for engine in ENGINES {
+        rows.extend(study_of(workspace, engine)?);
+    }
+    Ok(rows.into())
+}
+
+fn study_of(workspace: &Workspace, engine: &str) -> Result<Vec<Row>> {
     let folder = workspace.target.join("bench");
     let (out, cache) = (folder.join("study"), folder.join("cache"));
     remove(&out)?;
     remove(&cache)?;
     let mut command = Stage::of(&workspace.target).command();
     command
-        .arg("search")
-        .arg("--out")
+        .args(["search", "--engine", engine, "--out"])
         .arg(&out)
-        .env("XDG_CACHE_HOME", &cache)
-        .stdout(Stdio::null());
+        .env("XDG_CACHE_HOME", &cache);
     let start = Instant::now();
-    let child = command.spawn().context("can't run the program")?;
-    let peak = wait_for_peak(child)?;
+    let peak = peak_memory(&mut command)?;
     let seconds = start.elapsed().as_secs_f64();
     let trials = trials(&out)?;
     let duration = |key: &str| -> Vec<f64> {
@@ -98,24 +106,27 @@ pub(super) fn study(workspace: &Workspace) -> Result<Vec<Row>> {
         .zip(&train)
         .map(|(total, train)| total - train)
         .collect();
+    let row = |what: &str, value: f64, unit: &'static str| {
+        Row::new(
+            format!("engine {engine}, default study: {what}"),
+            value,
+            unit,
+        )
+    };
     let mut rows = vec![
-        Row::new("default study, data made on the way", seconds, "s").with(Bar::AtMost(180.0)),
-        Row::new("trials of the default study", trials.len() as f64, "trials"),
-        Row::new("training of one trial", median(train), "ms"),
-        Row::new("one trial outside training", median(outside), "ms").with(Bar::AtMost(2.0)),
+        row("time, data made on the way", seconds, "s").with(Bar::AtMost(180.0)),
+        row("trials", trials.len() as f64, "trials"),
+        row("training of one trial", median(train), "ms"),
+        row("one trial outside training", median(outside), "ms").with(Bar::AtMost(2.0)),
     ];
-    match peak {
-        Some(bytes) => {
-            let row = Row::new("peak memory of the default study", bytes / 1e6, "MB");
-            rows.push(row.with(Bar::AtMost(300.0)));
-        }
-        None => eprintln!("bench: skipped memory: this system has no /proc"),
+    if let Some(bytes) = peak {
+        rows.push(row("peak memory", bytes / 1e6, "MB").with(Bar::AtMost(300.0)));
     }
     Ok(rows)
 }
 
 /// Measures one `ask`, through the example of the strategies.
-pub(super) fn ask(workspace: &Workspace) -> Result<Vec<Row>> {
+pub(super) fn ask(workspace: &Workspace) -> Result<Found> {
     let mut command = process::cargo(&workspace.root);
     command.args([
         "run",
@@ -125,7 +136,7 @@ pub(super) fn ask(workspace: &Workspace) -> Result<Vec<Row>> {
         "--example",
         "ask_time",
     ]);
-    parse_ask(&process::read(&mut command)?)
+    Ok(parse_ask(&process::read(&mut command)?)?.into())
 }
 
 /// Reads lines of JSON, one a case.
@@ -148,12 +159,23 @@ fn parse_ask(text: &str) -> Result<Vec<Row>> {
 }
 
 /// Returns the trials of a study by number.
-fn trials(out: &Path) -> Result<Vec<Value>> {
+pub(super) fn trials(out: &Path) -> Result<Vec<Value>> {
     let path: PathBuf = out.join("log.json");
     let text = fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))?;
     let log: Value = serde_json::from_str(&text).context("log.json is no JSON")?;
     let log = log.as_object().context("log.json holds no trials")?;
     Ok(log.values().cloned().collect())
+}
+
+/// Runs the program and returns the most memory that it ever had, in bytes; nothing where the system
+/// does not say.
+pub(super) fn peak_memory(command: &mut Command) -> Result<Option<f64>> {
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let peak = wait_for_peak(child.spawn().context("can't run the program")?)?;
+    if peak.is_none() {
+        eprintln!("bench: skipped memory: this system has no /proc");
+    }
+    Ok(peak)
 }
 
 /// Waits for a process and returns the most memory that it ever had, in bytes.
@@ -169,7 +191,7 @@ fn wait_for_peak(mut child: Child) -> Result<Option<f64>> {
             .ok()
             .and_then(|text| high_water(&text))
             .or(peak);
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(2));
     };
     if !status.success() {
         bail!("the program: {status}");
@@ -185,7 +207,7 @@ fn high_water(status: &str) -> Option<f64> {
     Some(kib * 1024.0)
 }
 
-fn remove(folder: &Path) -> Result<()> {
+pub(super) fn remove(folder: &Path) -> Result<()> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("can't remove {}", folder.display()))?;
     }

@@ -5,12 +5,12 @@ use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
-use super::report::{Bar, Row};
+use super::report::{Bar, Found, Row};
 use crate::build::{Need, build};
 use crate::metadata::Workspace;
 
 /// Measures a build after a strategy was touched.
-pub(super) fn rebuild(workspace: &Workspace) -> Result<Vec<Row>> {
+pub(super) fn rebuild(workspace: &Workspace) -> Result<Found> {
     let file = workspace.root.join("strategies").join("src").join("tpe.rs");
     let need = Need::Engine("burn".to_owned());
     build(workspace, &need)?;
@@ -23,5 +23,5 @@ pub(super) fn rebuild(workspace: &Workspace) -> Result<Vec<Row>> {
     build(workspace, &need)?;
     let seconds = start.elapsed().as_secs_f64();
     let row = Row::new("build after an edit of one strategy", seconds, "s");
-    Ok(vec![row.with(Bar::AtMost(10.0))])
+    Ok(vec![row.with(Bar::AtMost(10.0))].into())
 }

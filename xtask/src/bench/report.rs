@@ -11,6 +11,26 @@ use serde_json::{Value, json};
 use crate::metadata::Workspace;
 use crate::process;
 
+/// What a bench found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    /// Figures by themselves, above all those that have a bar.
+    pub(super) rows: Vec<Row>,
+    /// Figures that are read side by side.
+    pub(super) tables: Vec<Table>,
+}
+
+/// Figures side by side.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// What it shows, in one line.
+    pub(super) title: String,
+    /// What its columns are, units included.
+    pub(super) head: Vec<String>,
+    /// A name and a figure for every other column; NaN is a figure that is missing.
+    pub(super) lines: Vec<(String, Vec<f64>)>,
+}
+
 /// One figure.
 #[derive(Debug, Clone)]
 pub(super) struct Row {
@@ -31,6 +51,57 @@ pub(super) enum Bar {
     AtLeast(f64),
     /// As much as this or less.
     AtMost(f64),
+}
+
+impl From<Vec<Row>> for Found {
+    fn from(rows: Vec<Row>) -> Self {
+        Self {
+            rows,
+            tables: Vec::new(),
+        }
+    }
+}
+
+impl Found {
+    /// Adds what another bench found.
+    pub(super) fn extend(&mut self, other: Self) {
+        self.rows.extend(other.rows);
+        self.tables.extend(other.tables);
+    }
+
+    /// Returns the tables and the figures as text.
+    pub(super) fn text(&self) -> String {
+        let tables = self.tables.iter().map(Table::text);
+        let rows = (!self.rows.is_empty()).then(|| table(&self.rows));
+        tables.chain(rows).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Table {
+    fn text(&self) -> String {
+        let lines = self.lines.iter().map(|(name, figures)| {
+            let shown = figures.iter().map(|figure| match figure.is_nan() {
+                true => "-".to_owned(),
+                false => rounded(*figure),
+            });
+            std::iter::once(name.clone()).chain(shown).collect()
+        });
+        let lines: Vec<Vec<String>> = std::iter::once(self.head.clone()).chain(lines).collect();
+        format!("{}\n{}", self.title, aligned(&lines, |column| column > 0))
+    }
+
+    fn json(&self) -> Value {
+        let line = |(name, figures): &(String, Vec<f64>)| -> Value {
+            let names = std::iter::once(json!(name));
+            let values = names.chain(figures.iter().map(|figure| json!(figure)));
+            let cells = self.head.iter().cloned().zip(values);
+            Value::Object(cells.collect())
+        };
+        json!({
+            "title": self.title,
+            "lines": self.lines.iter().map(line).collect::<Vec<_>>(),
+        })
+    }
 }
 
 impl Row {
@@ -59,7 +130,7 @@ impl Row {
         })
     }
 
-    fn cells(&self) -> [String; 5] {
+    fn cells(&self) -> Vec<String> {
         let bar = match self.bar {
             None => String::new(),
             Some(Bar::AtLeast(least)) => format!(">= {least}"),
@@ -70,7 +141,7 @@ impl Row {
             Some(true) => "yes",
             Some(false) => "NO",
         };
-        [
+        vec![
             self.what.clone(),
             rounded(self.value),
             self.unit.to_owned(),
@@ -96,26 +167,28 @@ impl Row {
 }
 
 /// Returns the figures as a table.
-pub(super) fn table(rows: &[Row]) -> String {
+fn table(rows: &[Row]) -> String {
     let head = ["what", "value", "unit", "bar", "held"].map(str::to_owned);
-    let lines: Vec<[String; 5]> = std::iter::once(head)
+    let lines: Vec<Vec<String>> = std::iter::once(head.to_vec())
         .chain(rows.iter().map(Row::cells))
         .collect();
+    aligned(&lines, |column| column == 1)
+}
+
+/// Returns lines of cells in columns: numbers end in one column, words start in one.
+fn aligned(lines: &[Vec<String>], is_number: impl Fn(usize) -> bool) -> String {
+    let width = |column: usize| {
+        let cells = lines.iter().filter_map(|line| line.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
     let mut text = String::new();
-    for line in &lines {
+    for line in lines {
         let mut shown = String::new();
-        for (idx, cell) in line.iter().enumerate() {
-            let width = lines
-                .iter()
-                .map(|line| line[idx].chars().count())
-                .max()
-                .unwrap_or(0);
-            let padding = " ".repeat(width - cell.chars().count());
-            // Numbers end in one column, words start in one.
-            let cell = if idx == 1 {
-                padding + cell
-            } else {
-                cell.clone() + &padding
+        for (column, cell) in line.iter().enumerate() {
+            let padding = " ".repeat(width(column) - cell.chars().count());
+            let cell = match is_number(column) {
+                true => padding + cell,
+                false => cell.clone() + &padding,
             };
             shown += &cell;
             shown += "  ";
@@ -138,7 +211,7 @@ fn rounded(value: f64) -> String {
 }
 
 /// Writes the figures with the machine and the commit; returns the file.
-pub(super) fn write(workspace: &Workspace, rows: &[Row]) -> Result<PathBuf> {
+pub(super) fn write(workspace: &Workspace, found: &Found) -> Result<PathBuf> {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -156,7 +229,8 @@ pub(super) fn write(workspace: &Workspace, rows: &[Row]) -> Result<PathBuf> {
         "rustc": process::read(Command::new("rustc").arg("--version"))?.trim(),
         "cpu": cpu(),
         "cores": std::thread::available_parallelism().map(usize::from).ok(),
-        "rows": rows.iter().map(Row::json).collect::<Vec<_>>(),
+        "rows": found.rows.iter().map(Row::json).collect::<Vec<_>>(),
+        "tables": found.tables.iter().map(Table::json).collect::<Vec<_>>(),
     });
     let folder = workspace.target.join("bench");
     let path = folder.join(format!("bench-{seconds}.json"));
@@ -189,6 +263,28 @@ speed       1234567  samples/s
 of PyTorch     3.00  x          >= 3  NO
 ";
         assert_eq!(table(&rows), expected);
+    }
+
+    #[test]
+    fn shows_a_missing_figure_as_a_dash() {
+        let table = Table {
+            title: "Speed, M samples/s:".to_owned(),
+            head: ["network", "ours", "PyTorch"].map(str::to_owned).to_vec(),
+            lines: vec![
+                ("16-5".to_owned(), vec![12.34, f64::NAN]),
+                ("16-16-16-5".to_owned(), vec![1.0, 0.5]),
+            ],
+        };
+        let expected = "\
+Speed, M samples/s:
+network     ours  PyTorch
+16-5        12.3        -
+16-16-16-5  1.00    0.500
+";
+        assert_eq!(table.text(), expected);
+        let line = &table.json()["lines"][0];
+        assert_eq!(line["ours"], json!(12.34));
+        assert_eq!(line["PyTorch"], Value::Null);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! Training of the three-linear jet network beside PyTorch, on the same machine in the same run.
+//! Training of the three-linear jet network by the engine `burn` beside PyTorch, on the same machine
+//! in the same run.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use super::median;
-use super::report::{Bar, Row};
+use super::report::{Bar, Found, Row};
+use super::{example, median, peer};
 use crate::metadata::Workspace;
 use crate::process;
 
@@ -23,17 +23,10 @@ const N_ROUNDS: usize = 5;
 type Speeds = BTreeMap<String, Vec<f64>>;
 
 /// Measures ours and PyTorch in turns, so that both see the same moods of the machine.
-pub(super) fn train(workspace: &Workspace) -> Result<Vec<Row>> {
-    let example = build_example(&workspace.root)?;
-    let python = python(&workspace.target.join("bench-venv"));
-    if python.is_none() {
-        eprintln!("bench: skipped PyTorch: it can't be installed here; only ours is measured");
-    }
-    let script = workspace
-        .root
-        .join("xtask")
-        .join("bench")
-        .join("torch_jsc.py");
+pub(super) fn train(workspace: &Workspace) -> Result<Found> {
+    let example = example::build(&workspace.root, "firebrick-engine-burn", "throughput")?;
+    let python = peer::python(workspace);
+    let script = peer::folder(workspace).join("torch_jsc.py");
     let mut speeds = Speeds::new();
     for round in 1..=N_ROUNDS {
         eprintln!("bench: train: round {round} of {N_ROUNDS}");
@@ -50,7 +43,7 @@ pub(super) fn train(workspace: &Workspace) -> Result<Vec<Row>> {
             collect(&mut speeds, &mut command, torch)?;
         }
     }
-    Ok(rows(&speeds))
+    Ok(rows(&speeds).into())
 }
 
 /// Adds what a program prints, a line of JSON a setting.
@@ -74,7 +67,10 @@ fn ours(line: &Value) -> Option<String> {
         1 => "one network".to_owned(),
         n => format!("{n} networks on {} threads", line["threads"].as_u64()?),
     };
-    Some(format!("{} ours, {networks}", line["batch_size"].as_u64()?))
+    Some(format!(
+        "{} engine burn, {networks}",
+        line["batch_size"].as_u64()?
+    ))
 }
 
 fn torch(line: &Value) -> Option<String> {
@@ -108,12 +104,12 @@ fn rows(speeds: &Speeds) -> Vec<Row> {
             let of_part = of_batch.iter().filter(|(name, _)| name.contains(part));
             of_part.map(|(_, speed)| *speed).max_by(f64::total_cmp)
         };
-        let Some(ours) = best("ours, one") else {
+        let Some(ours) = best("engine burn, one") else {
             continue;
         };
         if let Some(torch) = best(", Adam") {
             let row = Row::new(
-                format!("training, batch {batch}, ours / PyTorch"),
+                format!("training, batch {batch}, engine burn / PyTorch"),
                 ours / torch,
                 "x",
             );
@@ -124,63 +120,11 @@ fn rows(speeds: &Speeds) -> Vec<Row> {
             });
         }
         if let Some(torch) = best(", fused Adam") {
-            let what = format!("training, batch {batch}, ours / PyTorch with fused Adam");
+            let what = format!("training, batch {batch}, engine burn / PyTorch with fused Adam");
             rows.push(Row::new(what, ours / torch, "x"));
         }
     }
     rows
-}
-
-/// Builds the engine's example; returns the program.
-fn build_example(root: &Path) -> Result<PathBuf> {
-    let mut command = process::cargo(root);
-    command.args(["build", "--message-format", "json-render-diagnostics"]);
-    command.args([
-        "--package",
-        "firebrick-engine-burn",
-        "--example",
-        "throughput",
-    ]);
-    let messages = process::read(&mut command)?;
-    let mut programs = messages.lines().filter_map(|line| {
-        let message: Value = serde_json::from_str(line).ok()?;
-        message["executable"].as_str().map(PathBuf::from)
-    });
-    programs
-        .next_back()
-        .context("cargo built no example `throughput`")
-}
-
-/// Returns a Python that has PyTorch, in a virtual environment that is made on demand; nothing if
-/// that can't be done here.
-fn python(folder: &Path) -> Option<PathBuf> {
-    let bin = if cfg!(windows) { "Scripts" } else { "bin" };
-    let python = folder.join(bin).join("python");
-    let has_torch = || {
-        let mut command = Command::new(&python);
-        command
-            .args(["-c", "import torch"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
-        command.status().is_ok_and(|status| status.success())
-    };
-    if has_torch() {
-        return Some(python);
-    }
-    eprintln!("bench: installing PyTorch into {}", folder.display());
-    let system = if cfg!(windows) { "python" } else { "python3" };
-    let make = || -> Result<()> {
-        process::run(Command::new(system).args(["-m", "venv"]).arg(folder))?;
-        let install = ["-m", "pip", "install", "--quiet", "torch", "numpy"];
-        process::run(Command::new(&python).args(install))
-    };
-    match make() {
-        Ok(()) => has_torch().then_some(python),
-        Err(error) => {
-            eprintln!("bench: {error:#}");
-            None
-        }
-    }
 }
 
 #[cfg(test)]
@@ -190,17 +134,23 @@ mod tests {
     #[test]
     fn divides_by_the_best_setting_of_pytorch() {
         let speeds = Speeds::from([
-            ("256 ours, one network".to_owned(), vec![9.0, 3.0, 12.0]),
-            ("256 ours, 2 networks on 2 threads".to_owned(), vec![18.0]),
+            (
+                "256 engine burn, one network".to_owned(),
+                vec![9.0, 3.0, 12.0],
+            ),
+            (
+                "256 engine burn, 2 networks on 2 threads".to_owned(),
+                vec![18.0],
+            ),
             ("256 PyTorch, Adam, threads 1".to_owned(), vec![3.0]),
             ("256 PyTorch, Adam, threads 2".to_owned(), vec![2.0]),
             ("256 PyTorch, fused Adam, threads 1".to_owned(), vec![4.5]),
         ]);
         let rows = rows(&speeds);
         let value = |what: &str| rows.iter().find(|row| row.what == what).unwrap().value;
-        assert_eq!(value("training, batch 256, ours / PyTorch"), 3.0);
+        assert_eq!(value("training, batch 256, engine burn / PyTorch"), 3.0);
         assert_eq!(
-            value("training, batch 256, ours / PyTorch with fused Adam"),
+            value("training, batch 256, engine burn / PyTorch with fused Adam"),
             2.0
         );
     }
