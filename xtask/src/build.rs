@@ -22,14 +22,16 @@ pub(crate) enum Need {
     Program,
     /// Models, passes and strategies: seconds to build.
     Items,
-    /// These and an engine: minutes to build, once.
+    /// These and an engine: seconds or, with burn in it, minutes to build, once.
     Engine(String),
+    /// Every plugin of ours.
+    All,
 }
 
-/// Runs `cargo xtask build [--engine NAME]`.
+/// Runs `cargo xtask build [--engine NAME]`, all engines by default.
 pub(crate) fn task(args: &[String]) -> Result<()> {
     let need = match args {
-        [] => Need::Engine("burn".to_owned()),
+        [] => Need::All,
         [flag, name] if flag == "--engine" => Need::Engine(name.clone()),
         _ => bail!(Usage(
             "expected `cargo xtask build [--engine NAME]`".to_owned()
@@ -59,7 +61,7 @@ pub(crate) fn build(workspace: &Workspace, need: &Need) -> Result<PathBuf> {
 fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<String>> {
     let engine = match need {
         Need::Engine(name) => Some(format!("{ENGINE}{name}")),
-        Need::Program | Need::Items => None,
+        Need::Program | Need::Items | Need::All => None,
     };
     if let (Some(engine), Need::Engine(name)) = (&engine, need)
         && !plugins.contains(&engine.as_str())
@@ -73,8 +75,11 @@ fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<St
             "no engine `{name}` here\n\nhint: known: {known}"
         )));
     }
-    let is_needed = |plugin: &str| {
-        (*need != Need::Program && !plugin.starts_with(ENGINE)) || engine.as_deref() == Some(plugin)
+    let is_needed = |plugin: &str| match need {
+        Need::Program => false,
+        Need::Items => !plugin.starts_with(ENGINE),
+        Need::Engine(_) => !plugin.starts_with(ENGINE) || engine.as_deref() == Some(plugin),
+        Need::All => true,
     };
     let is_staged = |plugin: &str| {
         let file = library(plugin);
@@ -85,6 +90,18 @@ fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<St
         .filter(|plugin| is_needed(plugin) || is_staged(plugin))
         .map(|plugin| (*plugin).to_owned())
         .collect())
+}
+
+/// Returns whether an engine is one of ours, that can be built here.
+pub(crate) fn is_ours(plugins: &[&str], engine: &str) -> bool {
+    plugins.contains(&format!("{ENGINE}{engine}").as_str())
+}
+
+/// Returns whether an engine of ours is staged.
+pub(crate) fn is_staged(workspace: &Workspace, engine: &str) -> bool {
+    let file = library(&format!("{ENGINE}{engine}"));
+    let staged = Stage::of(&workspace.target).plugins();
+    staged.iter().any(|staged| staged.ends_with(&file))
 }
 
 /// What was built: the program and a library a plugin.
@@ -280,6 +297,15 @@ mod tests {
             selected(&Need::Engine("burn".to_owned()), &[]),
             PLUGINS[..3]
         );
+        assert_eq!(
+            selected(&Need::Engine("mlp".to_owned()), &[]),
+            [PLUGINS[0], PLUGINS[1], PLUGINS[3]]
+        );
+    }
+
+    #[test]
+    fn all_is_every_plugin_of_ours() {
+        assert_eq!(selected(&Need::All, &["someone-elses"]), PLUGINS);
     }
 
     #[test]

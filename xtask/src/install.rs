@@ -8,22 +8,18 @@ use crate::build::{Need, Stage, build};
 use crate::metadata::Workspace;
 use crate::process::Usage;
 
-/// Runs `cargo xtask install [--root DIR]`.
+/// Runs `cargo xtask install [--root DIR] [--engine NAME]`, with all engines by default.
+///
+/// Whatever is staged already comes along: next to a newer program, an older plugin would be
+/// refused.
 ///
 /// Each file is replaced at once, plugins before the program, so a program that runs is left
 /// alone, and an installation that stops half-way still has a program that starts.
 pub(crate) fn task(args: &[String]) -> Result<()> {
-    let root = match args {
-        [] => cargo_home()?,
-        [flag, folder] if flag == "--root" => {
-            std::path::absolute(folder).with_context(|| format!("`{folder}` is no folder"))?
-        }
-        _ => bail!(Usage(
-            "expected `cargo xtask install [--root DIR]`".to_owned()
-        )),
-    };
+    let Wanted { root, need } = wanted(args)?;
+    let root = root.map_or_else(cargo_home, Ok)?;
     let workspace = Workspace::load()?;
-    build(&workspace, &Need::Engine("burn".to_owned()))?;
+    build(&workspace, &need)?;
     let installed = Stage::at(root.clone());
     Stage::of(&workspace.target).copy_to(&installed, &workspace.plugins())?;
     eprintln!("installed {}", installed.program().display());
@@ -37,6 +33,33 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     Ok(())
 }
 
+/// What is installed, and where.
+struct Wanted {
+    /// Cargo's folder if absent.
+    root: Option<PathBuf>,
+    need: Need,
+}
+
+fn wanted(args: &[String]) -> Result<Wanted> {
+    let mut wanted = Wanted {
+        root: None,
+        need: Need::All,
+    };
+    for pair in args.chunks(2) {
+        match pair {
+            [flag, folder] if flag == "--root" => {
+                let root = std::path::absolute(folder);
+                wanted.root = Some(root.with_context(|| format!("`{folder}` is no folder"))?);
+            }
+            [flag, name] if flag == "--engine" => wanted.need = Need::Engine(name.clone()),
+            _ => bail!(Usage(
+                "expected `cargo xtask install [--root DIR] [--engine NAME]`".to_owned()
+            )),
+        }
+    }
+    Ok(wanted)
+}
+
 /// Returns cargo's folder: its `bin` is on the PATH of who builds Rust programs.
 fn cargo_home() -> Result<PathBuf> {
     std::env::var_os("CARGO_HOME")
@@ -48,4 +71,24 @@ fn cargo_home() -> Result<PathBuf> {
 fn is_on_path(bin: &Path) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder == bin))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Wanted> {
+        let args: Vec<String> = line.split_whitespace().map(str::to_owned).collect();
+        wanted(&args)
+    }
+
+    #[test]
+    fn installs_all_engines_unless_one_is_named() {
+        assert_eq!(read("").unwrap().need, Need::All);
+        let one = read("--engine mlp --root /somewhere").unwrap();
+        assert_eq!(one.need, Need::Engine("mlp".to_owned()));
+        assert_eq!(one.root.as_deref(), Some(Path::new("/somewhere")));
+        assert!(read("--engine").is_err());
+        assert!(read("--rot /somewhere").is_err());
+    }
 }
