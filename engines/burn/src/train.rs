@@ -135,10 +135,13 @@ impl<'a> Training<'a> {
     /// Trains one epoch, counted from 0, and judges it.
     fn epoch(&mut self, epoch: usize) -> Result<Epoch, String> {
         let (recipe, rows) = (self.job.recipe, self.job.train);
-        let learning_rate = recipe.learning_rate_at(epoch);
+        let batches = recipe.batches(rows.len());
+        let n_steps = batches.len();
+        let mut learning_rate = recipe.learning_rate;
         let order = epoch_order(self.candidate.seed, epoch, rows.len());
         let (mut loss, mut right, mut steps) = (0.0, 0, Vec::new());
-        for batch in recipe.batches(rows.len()) {
+        for (idx, batch) in batches.into_iter().enumerate() {
+            learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
             let step = self.step(&order[batch.clone()], learning_rate);
             let n_rows = batch.len() as f64;
             if !step.loss.is_finite() {
@@ -186,7 +189,8 @@ impl<'a> Training<'a> {
         let x = upload(graph, features, self.device);
         let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut dropout);
         let shape = logits.dims();
-        let batch = cross_entropy(&numbers(logits), &labels);
+        let smoothing = self.job.recipe.label_smoothing;
+        let batch = cross_entropy(&numbers(logits), &labels, smoothing);
         if batch.loss.is_finite() && self.parameters.n_trained() > 0 {
             let gradient = TensorData::new(batch.gradient, shape);
             let gradient = Tensor::from_data(gradient, self.device);

@@ -24,12 +24,14 @@ type Wide = BTreeMap<String, Vec<f64>>;
 struct Scalar<'a> {
     graph: &'a Graph,
     rows: Rows<'a>,
+    /// Which share of the target is spread evenly over all classes.
+    smoothing: f64,
     /// The smallest distance from 0 of what a relu read, without what is 0.
     nearest_kink: f64,
 }
 
 impl Scalar<'_> {
-    /// Returns the mean cross-entropy, batch statistics in use.
+    /// Returns the mean cross-entropy against smoothed targets, batch statistics in use.
     fn loss(&mut self, weights: &Wide) -> f64 {
         let mut dropout = stream(SEED, Purpose::Dropout, 0);
         let n_rows = self.rows.len();
@@ -87,7 +89,15 @@ impl Scalar<'_> {
         }
         let cost = |(row, label): (&Vec<f64>, &u32)| {
             let sum: f64 = row.iter().map(|logit| logit.exp()).sum();
-            sum.ln() - row[*label as usize]
+            let target = |class: usize| {
+                let is_label = f64::from(u8::from(class == *label as usize));
+                (1.0 - self.smoothing) * is_label + self.smoothing / row.len() as f64
+            };
+            let surprises = row.iter().map(|logit| sum.ln() - logit);
+            let weighed = surprises
+                .enumerate()
+                .map(|(class, surprise)| target(class) * surprise);
+            weighed.sum::<f64>()
         };
         values.iter().zip(self.rows.labels).map(cost).sum::<f64>() / n_rows as f64
     }
@@ -137,11 +147,12 @@ fn random_weights(graph: &Graph) -> Weights {
     weights
 }
 
-fn check(graph: &Graph, split: &Split, path: Path) -> Result<(), TestCaseError> {
+fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(), TestCaseError> {
     let weights = random_weights(graph);
     let mut scalar = Scalar {
         graph,
         rows: split.rows(),
+        smoothing,
         nearest_kink: f64::INFINITY,
     };
     let wide = |(key, tensor): (&String, &firebrick_core::weights::Tensor)| {
@@ -162,7 +173,7 @@ fn check(graph: &Graph, split: &Split, path: Path) -> Result<(), TestCaseError> 
     let order: Vec<u32> = (0..split.len() as u32).collect();
     pass.load(split.rows(), chain.input(), &order);
     pass.draw_masks(&chain, &mut stream(SEED, Purpose::Dropout, 0));
-    let batch = pass.forward(&chain, &mut parameters);
+    let batch = pass.forward(&chain, &mut parameters, smoothing);
     let found = batch.loss / split.len() as f64;
     prop_assert!(
         (found - loss).abs() < 1e-5 * loss.max(1.0),
@@ -200,11 +211,12 @@ proptest! {
         nodes in prop::collection::vec((0_u8..10, 1_usize..12), 0..6),
         classes in 1_usize..6,
         n_rows in 2_usize..40,
+        smoothing in prop_oneof![Just(0.0), 0.01..0.9],
     ) {
         let graph: Graph = chain_text(input, &nodes, classes).parse().unwrap();
         let split = random_rows(n_rows, input, classes);
         for path in Path::available() {
-            check(&graph, &split, path)?;
+            check(&graph, &split, smoothing, path)?;
         }
     }
 }
@@ -221,6 +233,6 @@ fn gradients_of_wide_layers_are_slopes() {
         g = output(f)";
     let graph: Graph = text.parse().unwrap();
     for path in Path::available() {
-        check(&graph, &random_rows(25, 19, 7), path).unwrap();
+        check(&graph, &random_rows(25, 19, 7), 0.1, path).unwrap();
     }
 }

@@ -125,8 +125,13 @@ impl Pass {
         }
     }
 
-    /// Runs the batch forwards and judges it; running statistics move.
-    pub(crate) fn forward(&mut self, chain: &Chain, parameters: &mut Parameters) -> BatchLoss {
+    /// Runs the batch forwards and judges it against smoothed targets; running statistics move.
+    pub(crate) fn forward(
+        &mut self,
+        chain: &Chain,
+        parameters: &mut Parameters,
+        smoothing: f64,
+    ) -> BatchLoss {
         let path = self.path;
         let blocks = self.blocks();
         running_scales(chain, parameters, &mut self.running);
@@ -194,6 +199,7 @@ impl Pass {
             logits: &self.values[output][..blocks * classes],
             labels: &self.labels[..blocks],
             rows: self.rows,
+            smoothing,
             relu: chain.rectified[output],
             by_logits: &mut self.by_values[output][..blocks * classes],
             blocks,

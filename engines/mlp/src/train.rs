@@ -146,12 +146,14 @@ impl<'a> Training<'a> {
     /// Trains one epoch, counted from 0, and judges it.
     fn epoch(&mut self, epoch: usize) -> Result<Epoch, String> {
         let (recipe, rows) = (self.job.recipe, self.job.train);
-        let learning_rate = recipe.learning_rate_at(epoch);
+        let n_steps = self.batches.len();
+        let mut learning_rate = recipe.learning_rate;
         let order = epoch_order(self.candidate.seed, epoch, rows.len());
         let (mut loss, mut right, mut steps) = (0.0, 0, Vec::new());
-        for idx in 0..self.batches.len() {
+        for idx in 0..n_steps {
             let batch = self.batches[idx].clone();
             let n_rows = batch.len() as f64;
+            learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
             let step = self.step(&order[batch], learning_rate);
             if !step.loss.is_finite() {
                 let number = self.n_steps;
@@ -198,7 +200,10 @@ impl<'a> Training<'a> {
         self.pass.load(self.job.train, self.chain.input(), order);
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         self.pass.draw_masks(&self.chain, &mut dropout);
-        let batch = self.pass.forward(&self.chain, &mut self.parameters);
+        let smoothing = self.job.recipe.label_smoothing;
+        let batch = self
+            .pass
+            .forward(&self.chain, &mut self.parameters, smoothing);
         if batch.loss.is_finite() {
             let gradient = self.pass.backward(&self.chain, &self.parameters);
             self.stepper

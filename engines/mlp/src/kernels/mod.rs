@@ -46,7 +46,7 @@ pub(crate) use elements::{Multiply, Relu};
 pub(crate) use linear::{LinearBackward, LinearForward, SumRows, WeightGradient};
 pub(crate) use loss::{BatchLoss, CrossEntropy, Judge};
 pub(crate) use norm::{NormBackward, NormForward, NormGradients, NormStatistics};
-pub(crate) use optimizer::{Adam, Sgd};
+pub(crate) use optimizer::{Adam, Sgd, SumSquares};
 pub(crate) use rows::{Gather, scatter};
 
 use portable::Portable;
