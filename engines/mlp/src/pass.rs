@@ -7,8 +7,8 @@ use rand::RngExt;
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
     BatchLoss, CrossEntropy, Gather, LANES, Lanes, LinearBackward, LinearForward, Multiply,
-    NormBackward, NormForward, NormGradients, NormStatistics, Path, Relu, SumRows, WeightGradient,
-    numbers_mut,
+    NormBackward, NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward,
+    Relu, SumRows, WeightGradient, numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
 
@@ -80,7 +80,7 @@ impl Pass {
                     norm = Norm::new(width);
                     pass.running[idx] = vec![0.0; width];
                 }
-                Kind::Linear { .. } | Kind::Relu => {}
+                Kind::Linear { .. } | Kind::Relu | Kind::Quantize(_) => {}
             }
             pass.norms.push(norm);
         }
@@ -186,6 +186,12 @@ impl Pass {
                     });
                 }
                 Kind::Relu => path.run(Relu { x, y }),
+                Kind::Quantize(format) => path.run(Quantize {
+                    x,
+                    format,
+                    y,
+                    relu: step.relu,
+                }),
                 Kind::Dropout { .. } => path.run(Multiply {
                     x,
                     by: &self.masks[idx][..blocks * width],
@@ -216,9 +222,12 @@ impl Pass {
             match chain.steps[idx].kind {
                 Kind::Linear { .. } => self.linear_back(idx, chain, parameters),
                 Kind::Norm { frozen, .. } => self.norm_back(idx, chain, parameters, frozen),
-                Kind::Relu | Kind::Dropout { .. } => self.element_back(idx, chain),
+                Kind::Relu | Kind::Dropout { .. } | Kind::Quantize(_) => {
+                    self.element_back(idx, chain);
+                }
             }
         }
+        parameters.mask(self.path, &mut self.gradient);
         &self.gradient
     }
 
@@ -328,6 +337,13 @@ impl Pass {
                     false => &[],
                 },
                 y: by_x,
+            }),
+            Kind::Quantize(format) => self.path.run(QuantizeBackward {
+                x: &self.values[idx][..n_lanes],
+                format,
+                by_y,
+                by_x,
+                rectified: chain.rectified[idx],
             }),
             // The gradient by the result of a relu is 0 where that is not positive.
             _ => by_x.copy_from_slice(by_y),

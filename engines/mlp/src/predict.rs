@@ -5,8 +5,8 @@ use firebrick_core::engine::Evaluation;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    Gather, Judge, LANES, Lanes, LinearForward, NormForward, Path, Relu, numbers, numbers_mut,
-    scatter,
+    Gather, Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers,
+    numbers_mut, scatter,
 };
 use crate::parameters::{Parameters, running_scales};
 
@@ -178,6 +178,12 @@ impl Predictor {
                     relu: step.relu,
                 }),
                 Kind::Relu => path.run(Relu { x, y }),
+                Kind::Quantize(format) => path.run(Quantize {
+                    x,
+                    format,
+                    y,
+                    relu: step.relu,
+                }),
                 Kind::Dropout { .. } => y.copy_from_slice(x),
             }
         }

@@ -208,6 +208,7 @@ impl<'a> Training<'a> {
             let gradient = self.pass.backward(&self.chain, &self.parameters);
             self.stepper
                 .step(self.path, &mut self.parameters, gradient, learning_rate);
+            self.parameters.quantize(self.path);
         }
         self.n_steps += 1;
         batch

@@ -1,3 +1,5 @@
+mod quantized;
+
 use std::sync::Mutex;
 
 use firebrick_core::dataset::Split;
@@ -135,8 +137,8 @@ fn names_what_it_can_not_train() {
     });
     assert_eq!(
         format,
-        "node `hidden` (linear) has number format `integer` on `weight`, this engine computes in \
-         float32"
+        "node `hidden` (linear) can't have `weight` quantised: number format `integer` needs \
+         `frac_width`"
     );
     let sparse = refusal(|annotations| annotations.sparsity = Some(0.5));
     assert_eq!(
