@@ -2,18 +2,21 @@
 
 use serde_json::Value;
 
-use super::support::{Place, slow};
+use super::support::Place;
 
 const ENGINES: [&str; 2] = ["mlp", "burn"];
 
 /// The default jets, as many as there are, and every batch's loss.
 const TRAINING: &str = r#"
-model = "jsc-three-linear"
 dataset = "jets-sim"
 batch_size = 512
 learning_rate = 0.01
 max_epochs = 1
 log_every_n_steps = 1
+
+[model]
+name = "jsc-three-linear"
+logits = true
 "#;
 
 /// Trains with an engine into a folder of its name and returns what is printed.
@@ -82,9 +85,6 @@ fn mean_and_variance(values: &[f64]) -> (f64, f64) {
 
 #[test]
 fn five_epochs_come_to_the_same_accuracies() {
-    if !slow() {
-        return;
-    }
     let place = Place::with_study(TRAINING);
     let accuracies = ENGINES.map(|engine| {
         let accuracy = |seed: u64| {
