@@ -34,7 +34,7 @@ impl Options {
 }
 
 /// Keys of the recipe that the search may have for itself, in `sw_runner.basic_train`.
-const RECIPE: [&str; 11] = [
+const RECIPE: [&str; 16] = [
     "max_epochs",
     "batch_size",
     "learning_rate",
@@ -43,6 +43,11 @@ const RECIPE: [&str; 11] = [
     "momentum",
     "nesterov",
     "lr_scheduler",
+    "lr_step_epochs",
+    "lr_gamma",
+    "warmup_epochs",
+    "label_smoothing",
+    "gradient_clip_norm",
     "keep",
     "patience",
     "log_every_n_steps",

@@ -96,10 +96,15 @@ impl Text {
             "lr_scheduler",
             &word(&LR_SCHEDULERS, recipe.lr_scheduler).into(),
         );
+        self.line("lr_step_epochs", &recipe.lr_step_epochs.into());
+        self.line("lr_gamma", &recipe.lr_gamma.into());
+        self.line("warmup_epochs", &recipe.warmup_epochs.into());
         self.line("optimizer", &word(&OPTIMIZERS, recipe.optimizer).into());
         self.line("weight_decay", &recipe.weight_decay.into());
         self.line("momentum", &recipe.momentum.into());
         self.line("nesterov", &recipe.nesterov.into());
+        self.line("label_smoothing", &recipe.label_smoothing.into());
+        self.line("gradient_clip_norm", &recipe.gradient_clip_norm.into());
         self.line("keep", &word(&KEEPS, recipe.keep).into());
         self.line("patience", &recipe.patience.into());
     }
