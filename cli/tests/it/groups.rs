@@ -1,0 +1,48 @@
+//! `transform --groups`, and what it says of studies.
+
+use insta::assert_snapshot;
+
+use super::support::{Place, STUDY};
+
+#[test]
+fn groups_of_a_chain_are_its_layers() {
+    let place = Place::with_study(STUDY);
+    let run = place.run(&["transform", "--groups", "--config", "study.toml"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert_snapshot!(run.stdout, @"");
+}
+
+#[test]
+fn groups_are_json_for_programs() {
+    let place = Place::with_study(STUDY);
+    let args = [
+        "transform",
+        "--groups",
+        "--config",
+        "study.toml",
+        "--format",
+        "json",
+    ];
+    let run = place.run(&args);
+    let groups: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+    assert_snapshot!(groups[0], @"");
+    assert_snapshot!(groups[1], @"");
+}
+
+#[test]
+fn passes_are_not_applied_to_what_is_shown() {
+    let place = Place::with_study("[passes.channel_multiplier]\nseq_blocks_2.factor = 2");
+    let args = [
+        "transform",
+        "--groups",
+        "jsc-d",
+        "jets-sim",
+        "--config",
+        "study.toml",
+    ];
+    let run = place.run(&args);
+    assert!(run.stdout.contains("|    16 |"), "{}", run.stdout);
+    assert!(!run.stdout.contains("32"), "{}", run.stdout);
+    let expected = "note: `[passes]` has no effect: `--groups` shows the network as it is";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
