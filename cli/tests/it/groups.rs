@@ -9,7 +9,14 @@ fn groups_of_a_chain_are_its_layers() {
     let place = Place::with_study(STUDY);
     let run = place.run(&["transform", "--groups", "--config", "study.toml"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
-    assert_snapshot!(run.stdout, @"");
+    assert_snapshot!(run.stdout, @r"
+    | group | width | multiple_of | layers       | followers    | fixed  |
+    |-------+-------+-------------+--------------+--------------+--------|
+    |     0 |    16 |           1 |              | seq_blocks_0 | input  |
+    |     1 |    16 |           1 | seq_blocks_2 |              |        |
+    |     2 |    16 |           1 | seq_blocks_4 |              |        |
+    |     3 |     5 |           1 | seq_blocks_6 |              | output |
+    ");
 }
 
 #[test]
@@ -25,8 +32,8 @@ fn groups_are_json_for_programs() {
     ];
     let run = place.run(&args);
     let groups: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
-    assert_snapshot!(groups[0], @"");
-    assert_snapshot!(groups[1], @"");
+    assert_snapshot!(groups[0], @r#"{"group":0,"width":16,"multiple_of":1,"layers":[],"followers":["seq_blocks_0"],"fixed":"input"}"#);
+    assert_snapshot!(groups[1], @r#"{"group":1,"width":16,"multiple_of":1,"layers":["seq_blocks_2"],"followers":[],"fixed":null}"#);
 }
 
 #[test]
