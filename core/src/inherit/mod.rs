@@ -1,8 +1,8 @@
 //! First weights of a candidate from those of a trained base.
 //!
 //! The groups of [`crate::channels`] say which channels of the base a candidate has fewer or more
-//! of. [`matching`] finds the base's node of each of the candidate's and how wide each group became,
-//! [`choose`] decides which channels of the base the candidate's stand for, [`transfer`] moves the
+//! of. `matching` finds the base's node of each of the candidate's and how wide each group became,
+//! `choose` decides which channels of the base the candidate's stand for, `transfer` moves the
 //! numbers.
 
 mod choose;
