@@ -1,5 +1,6 @@
 //! What is written is read back as the same study.
 
+use firebrick_core::images::Augment;
 use firebrick_core::objective::{Direction, Objective};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::space::Domain;
@@ -167,6 +168,7 @@ fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Val
             keep: if rest.1 { Keep::Best } else { Keep::Last },
             patience: rest.2,
             log_every_n_steps: rest.3,
+            augment: Augment::NONE,
         },
     )
 }

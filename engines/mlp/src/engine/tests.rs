@@ -3,6 +3,7 @@ use std::sync::Mutex;
 use firebrick_core::dataset::Split;
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
@@ -50,6 +51,7 @@ fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     }
 }
 
