@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 
 use crate::error::LoadError;
 use crate::jets_sim::{self, CLASSES, FEATURES, Jets};
-use crate::table::Table;
+use crate::table::{Table, TableRows};
 
 const MAGIC: &[u8; 8] = b"FBJETS01";
 const HEADER: usize = 8 + 8 + 16;

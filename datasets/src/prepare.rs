@@ -67,7 +67,7 @@ pub(crate) fn prepare(
         (&validation, "validation"),
         (&test, "test"),
     ] {
-        if split.len() == 0 {
+        if split.is_empty() {
             return Err(LoadError::TooFewRows {
                 name: request.name.clone(),
                 rows: n_rows,

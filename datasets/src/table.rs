@@ -45,6 +45,11 @@ impl TableRows {
     pub(crate) fn len(&self) -> usize {
         self.labels.len()
     }
+
+    /// Returns whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
 }
 
 /// What is expected of a table.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::Table;
+use super::{Table, TableRows};
 use crate::error::{LoadError, Place};
 
 /// A column of a text file.

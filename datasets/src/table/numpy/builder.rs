@@ -7,7 +7,7 @@ use super::{ArrayRole, Part};
 use crate::error::LoadError;
 use crate::table::array::{Array, Labels, Numbers, integers};
 use crate::table::columns::Classes;
-use crate::table::{Schema, Table};
+use crate::table::{Schema, Table, TableRows};
 
 /// What arrays become a table of.
 pub(super) struct Builder<'a> {
