@@ -56,6 +56,7 @@ pub(crate) enum Command {
   firebrick search --config study.toml --n-trials 20 --n-jobs 2
   firebrick search --config jsc-three_by_type_grid.toml --accelerator cpu --dataset jets-sim
   firebrick search --dataset jsc --data jets.csv --strategy brute --out results
+  firebrick search --config study.toml --dry-run      size, trials and engine, nothing trained
 
 Files in --out DIR: best.json, log.json, config.toml, checkpoints/.
 Exit codes: 0 done, 1 no usable trial, 2 wrong usage, 130 interrupted (trials kept).")]
@@ -64,6 +65,7 @@ Exit codes: 0 done, 1 no usable trial, 2 wrong usage, 130 interrupted (trials ke
     #[command(after_help = "Examples:
   firebrick train jsc-d jets-sim --max-epochs 10 --batch-size 256
   firebrick train jsc-d jsc --data jets.csv --learning-rate 0.01
+  firebrick train jsc-d jets-sim --dry-run --format json
 
 Files in --out DIR: metrics.csv, accuracy.svg, loss.svg, config.toml,
 checkpoints/best.safetensors.")]
@@ -197,7 +199,8 @@ pub(crate) struct RunArgs {
     /// auto, cpu, gpu or cuda
     #[arg(long, value_name = "NAME")]
     pub(crate) accelerator: Option<String>,
-    /// The engine that trains; see `firebrick list engines`
+    /// The engine that trains; see `firebrick list engines`. Unless it is given, the fastest one
+    /// that can train the network
     #[arg(long, value_name = "NAME")]
     pub(crate) engine: Option<String>,
     /// The name of the run
@@ -212,6 +215,9 @@ pub(crate) struct RunArgs {
     /// Put results into this folder instead of firebrick_output/PROJECT
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// Say what would be done; train nothing and write no results
+    #[arg(long)]
+    pub(crate) dry_run: bool,
 }
 
 /// What a search is about.

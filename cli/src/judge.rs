@@ -8,6 +8,7 @@ use firebrick_core::pass::Table;
 use firebrick_core::weights::Weights;
 
 use crate::args::{Format, RunArgs};
+use crate::dry_run;
 use crate::environment::Environment;
 use crate::failure::failure;
 use crate::output::artifacts::metrics_of;
@@ -32,8 +33,18 @@ pub(crate) fn run(
     prepare::needs_test_rows(&base.dataset)?;
     let weights: Weights = base.weights.clone().unwrap_or_default();
     let graph: &Graph = &base.graph;
-    let chosen = prepare::engine(&loaded, &plugins.registry, graph, Some(1))?;
-    prepare::describe(&base.dataset, graph, &loaded.study.model.name, &chosen);
+    let study = &loaded.study;
+    let engines = prepare::engines(&loaded, &plugins.registry, graph, Some(1));
+    if args.dry_run && format == Format::Json {
+        let facts = dry_run::facts(study, &base.dataset, graph, &engines);
+        return Ok(dry_run::print(facts));
+    }
+    let engines = engines?;
+    prepare::describe(&base.dataset, graph, &study.model.name, &engines);
+    if args.dry_run {
+        return Ok(dry_run::end());
+    }
+    let chosen = engines.base();
     let rows = base.dataset.test.rows();
     let judged = chosen
         .engine

@@ -4,6 +4,8 @@
 mod console;
 
 mod args;
+mod dry_run;
+mod engines;
 mod environment;
 mod failure;
 mod interrupt;

@@ -12,10 +12,11 @@ use firebrick_core::weights::Weights;
 use firebrick_datasets::{Fractions, LoadError, Request};
 
 use crate::args::{RunArgs, SearchArgs};
+use crate::engines::{Engines, Wanted};
 use crate::environment::Environment;
 use crate::failure::{failure, hinted, maybe_hinted};
 use crate::output::artifacts::Provenance;
-use crate::setup::{self, Chosen};
+use crate::setup;
 use crate::study::{self, Loaded, Options, Source, Study, StudyError, Subject, Verb};
 
 /// Reads the study of a run and says what in it has no effect.
@@ -52,6 +53,7 @@ fn idle_flags(args: &RunArgs, verb: Verb) -> Vec<(&'static str, &'static str)> {
     let engine = [
         (args.accelerator.is_some(), "--accelerator", untrained),
         (args.engine.is_some(), "--engine", untrained),
+        (args.dry_run, "--dry-run", untrained),
     ];
     let idle = match verb {
         Verb::Search | Verb::Train => Vec::new(),
@@ -216,13 +218,13 @@ pub(crate) fn checkpoint(path: &str, graph: &Graph) -> Result<Weights> {
     Ok(weights)
 }
 
-/// Chooses the engine and device of a study.
-pub(crate) fn engine(
+/// Returns the engines of a study, on its device.
+pub(crate) fn engines(
     loaded: &Loaded,
     registry: &Registry,
-    graph: &Graph,
+    base: &Graph,
     n_jobs: Option<usize>,
-) -> Result<Chosen> {
+) -> Result<Engines> {
     let study = &loaded.study;
     if study.engine != "auto" {
         known(
@@ -233,14 +235,12 @@ pub(crate) fn engine(
             Subject::Key("engine"),
         )?;
     }
-    let threads = n_jobs.unwrap_or_else(cores);
-    setup::engine(
-        registry,
-        &study.engine,
-        study.accelerator.word(),
-        threads,
-        graph,
-    )
+    let wanted = Wanted {
+        name: &study.engine,
+        accelerator: study.accelerator.word(),
+        threads: n_jobs.unwrap_or_else(cores),
+    };
+    Engines::for_base(registry, &wanted, base)
 }
 
 fn cores() -> usize {
@@ -268,8 +268,8 @@ pub(crate) fn provenance(
     }
 }
 
-/// Says what data a run is about, on stderr.
-pub(crate) fn describe(dataset: &Dataset, graph: &Graph, model: &str, chosen: &Chosen) {
+/// Says on stderr what network and data a run is about, and which engine does the work.
+pub(crate) fn describe(dataset: &Dataset, graph: &Graph, model: &str, engines: &Engines) {
     let costs = firebrick_core::costs::Costs::of(graph).total;
     let simulated = if dataset.simulated {
         " (simulated)"
@@ -277,17 +277,15 @@ pub(crate) fn describe(dataset: &Dataset, graph: &Graph, model: &str, chosen: &C
         ""
     };
     eprintln!(
-        "{model}: {} parameters, {} MACs · {}{simulated}: {} training, {} validation, {} test rows · engine {} on {}, {} at a time",
+        "{model}: {} parameters, {} MACs · {}{simulated}: {} training, {} validation, {} test rows",
         costs.params,
         costs.macs,
         dataset.name,
         dataset.train.len(),
         dataset.validation.len(),
         dataset.test.len(),
-        chosen.name,
-        chosen.placement.device,
-        chosen.placement.threads,
     );
+    eprintln!("{}", engines.summary());
 }
 
 /// Refuses data without a test split where one is needed.

@@ -15,6 +15,7 @@ use firebrick_core::pass::Table;
 use firebrick_core::random::trial_seed;
 
 use crate::args::{Format, RunArgs};
+use crate::dry_run;
 use crate::environment::Environment;
 use crate::interrupt;
 use crate::output::files;
@@ -35,11 +36,24 @@ pub(crate) fn run(
     let loaded = prepare::study(args, &prepare::run_options(args), Verb::Train)?;
     let study = &loaded.study;
     let base = prepare::base(&loaded, &plugins.registry, environment)?;
-    let chosen = prepare::engine(&loaded, &plugins.registry, &base.graph, Some(1))?;
+    let engines = prepare::engines(&loaded, &plugins.registry, &base.graph, Some(1));
+    if args.dry_run && format == Format::Json {
+        let facts = dry_run::facts(study, &base.dataset, &base.graph, &engines);
+        return Ok(dry_run::print(facts));
+    }
+    let engines = engines?;
+    let describe = || {
+        let model = &study.model.name;
+        prepare::describe(&base.dataset, &base.graph, model, &engines);
+    };
+    if args.dry_run {
+        describe();
+        return Ok(dry_run::end());
+    }
     let out = prepare::out_folder(args, study);
     let _folder = files::fresh_folder(&out)?;
     files::write(&out.join(files::CONFIG), study.to_toml())?;
-    prepare::describe(&base.dataset, &base.graph, &study.model.name, &chosen);
+    describe();
 
     let n_epochs = study.recipe.max_epochs as u64;
     let progress = Progress::start("epoch", n_epochs, 1, environment.is_live);
@@ -56,8 +70,9 @@ pub(crate) fn run(
     let candidates = [Candidate {
         graph: base.graph.clone(),
         seed,
-        weights: base.weights,
+        weights: base.weights.clone(),
     }];
+    let chosen = engines.base();
     let job = TrainJob {
         candidates: &candidates,
         train: base.dataset.train.rows(),

@@ -163,9 +163,10 @@ pub enum Verdict {
 pub struct Epoch {
     /// Counted from 1.
     pub epoch: usize,
-    /// The learning rate of its steps.
+    /// The learning rate of its last step.
     pub learning_rate: f64,
-    /// The mean cross-entropy over the rows, each under the weights before its step, in nats.
+    /// The mean cross-entropy over the rows, each under the weights before its step, in nats. It is
+    /// that of smoothed targets where the recipe smooths them.
     pub train_loss: f64,
     /// The share of rows that were right, in the same way.
     pub train_accuracy: f64,
@@ -181,7 +182,8 @@ pub struct Epoch {
 pub struct Step {
     /// Counted from 1 over all epochs.
     pub step: u64,
-    /// The mean cross-entropy over the batch before its step, in nats.
+    /// The mean cross-entropy over the batch before its step, in nats, of smoothed targets where
+    /// the recipe smooths them.
     pub loss: f64,
     /// The share of its rows that were right.
     pub accuracy: f64,

@@ -28,7 +28,7 @@ pub(crate) fn launch(args: &[String]) -> Result<ExitCode> {
         let answer = dry_run.stderr(Stdio::null()).output();
         let answer = answer.map(|output| output.stdout).unwrap_or_default();
         if let Some(engine) = missing_engine(&answer, &plugins) {
-            eprintln!("engine {FIRST} can't do it: building engine {engine}");
+            eprintln!("engine {FIRST} can't train all of it: building engine {engine}");
             program = build(&workspace, &Need::Engine(engine))?;
         }
     }
@@ -103,11 +103,11 @@ fn as_dry_run(args: &[String]) -> Vec<&str> {
     asked
 }
 
-/// Returns the engine of ours that a dry run lacked: the one that the study names, or the one that
-/// takes every network.
+/// Returns the engine of ours that a dry run lacked, for the base network or for a candidate: the
+/// one that the study names, or the one that takes every network.
 fn missing_engine(answer: &[u8], plugins: &[&str]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
-    if !answer.get("engine")?.is_null() {
+    if !answer.get("engine")?.is_null() && answer["refused"].is_null() {
         return None;
     }
     let asked = match answer["engine_asked"].as_str()? {
@@ -195,6 +195,9 @@ mod tests {
             missing(r#"{"engine": "mlp", "engine_asked": "auto"}"#),
             None
         );
+        let refused = r#"{"engine": "mlp", "engine_asked": "auto", "refused": "it can't"}"#;
+        assert_eq!(missing(refused).as_deref(), Some("burn"));
+        assert_eq!(missing(&refused.replace("\"it can't\"", "null")), None);
         assert_eq!(missing(""), None);
         assert_eq!(missing("[]"), None);
     }

@@ -43,7 +43,8 @@ Tasks:
                          cargo's folder, whose bin is on the PATH)
   test [ARGS]            Build, then run all tests, with cargo-nextest where it is installed
   tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
-  ci [STEP...]           Run all checks: fmt, clippy, test, doc, tidy, deny
+  ci [STEP...]           Run all checks: fmt, clippy, cross, test, doc, tidy, deny, miri; what
+                         cross, deny and miri need may be missing, which they say
   bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, ask, load, start,
                          study, rebuild
 

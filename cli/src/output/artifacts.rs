@@ -29,6 +29,8 @@ pub(crate) struct Record {
     pub(crate) total_ms: f64,
     /// The earlier trial with the same params whose evaluation this one reuses.
     pub(crate) same_as: Option<u64>,
+    /// The engine that trained it; absent if it could not be trained.
+    pub(crate) engine: Option<String>,
     /// How good it is on the test split; known for the front at the end.
     pub(crate) test: Option<Evaluation>,
 }
@@ -67,6 +69,7 @@ pub(crate) fn best(front: &[&Record], provenance: &Provenance) -> String {
         entry.insert("dataset".into(), provenance.dataset.clone().into());
         entry.insert("simulated_data".into(), provenance.simulated.into());
         entry.insert("plugin_versions".into(), json!(provenance.plugins));
+        entry.insert("engine".into(), json!(record.engine));
         (idx.to_string(), Value::Object(entry))
     });
     pretty(&Value::Object(entries.collect()))
@@ -147,6 +150,7 @@ fn log(records: &[Record]) -> String {
         if let Some(number) = record.same_as {
             entry.insert("same_as".into(), number.into());
         }
+        entry.insert("engine".into(), json!(record.engine));
         (record.trial.number.to_string(), Value::Object(entry))
     });
     pretty(&Value::Object(entries.collect()))
@@ -232,6 +236,7 @@ mod tests {
             train_ms: 0.5,
             total_ms: 1.0,
             same_as: None,
+            engine: None,
             test: None,
         }
     }

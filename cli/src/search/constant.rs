@@ -1,31 +1,18 @@
 //! Objectives that can't guide a search because they never change.
 
-use firebrick_core::random::{Purpose, stream};
-use firebrick_core::space::Space;
-
 use super::evaluate::Builder;
-use super::study_loop::Spelling;
+use super::sample::{POINTS_MAX, points};
 use crate::output::table::number;
-use crate::study::Goal;
-
-/// How many points are looked at in a space that is larger.
-const POINTS_MAX: u128 = 64;
+use crate::study::{Goal, SearchSpace};
 
 /// Warns of every hardware objective that is the same for all points of a space.
 ///
 /// In a large space, 64 points drawn from it are looked at, and the warning says so.
-pub(super) fn warn(space: &Space, spelling: &dyn Spelling, builder: &Builder, goal: &Goal) {
+pub(super) fn warn(search_space: &SearchSpace, builder: &Builder, goal: &Goal) {
+    let space = &search_space.space;
     let Some(size) = space.size() else { return };
-    let point = |idx: u128| match size > POINTS_MAX {
-        false => space.point(idx),
-        true => {
-            let counter = u64::try_from(idx).unwrap_or_default();
-            Some(space.sample(&mut stream(0, Purpose::Strategy, counter)))
-        }
-    };
-    let points = (0..size.min(POINTS_MAX)).filter_map(point);
-    let measured: Vec<Vec<(String, f64)>> = points
-        .filter_map(|params| Some(builder.build(&spelling.pass_args(&params)).ok()?.1))
+    let measured: Vec<Vec<(String, f64)>> = points(space)
+        .filter_map(|params| Some(builder.build(&search_space.pass_args(&params)).ok()?.1))
         .collect();
     if measured.len() < 2 {
         return;

@@ -1,14 +1,14 @@
 //! From params to a record: build, cost, train, judge.
 
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use firebrick_core::Json;
 use firebrick_core::costs::Costs;
-use firebrick_core::dataset::Dataset;
+use firebrick_core::dataset::{Dataset, Rows};
 use firebrick_core::engine::{
-    Candidate, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
-    Verdict,
+    Candidate, EngineError, Epoch, Evaluation, Observer, TrainJob, TrainOutcome, Verdict,
 };
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::Pass;
@@ -18,6 +18,7 @@ use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
 
+use crate::engines::{Engines, Usable};
 use crate::output::artifacts::{Record, metrics_of};
 use crate::study::Goal;
 
@@ -94,8 +95,9 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) builder: &'a Builder,
     pub(crate) goal: &'a Goal,
     pub(crate) dataset: &'a Dataset,
-    pub(crate) engine: &'a dyn Engine,
-    pub(crate) placement: &'a Placement,
+    pub(crate) engines: &'a Engines,
+    /// What is said once if a candidate goes to another engine than the base network.
+    pub(crate) detour: OnceLock<String>,
     pub(crate) recipe: &'a Recipe,
     pub(crate) seed: u64,
     /// The weights that unchanged layers start from.
@@ -116,8 +118,24 @@ pub(crate) struct Evaluated {
     pub(crate) stopped: bool,
 }
 
-/// Decides after each epoch whether training goes on: (index in the batch, trial, epoch).
-pub(crate) type OnEpoch<'a> = dyn Fn(usize, u64, &Epoch) -> Verdict + Sync + 'a;
+/// Decides after each epoch of a trial whether training goes on.
+pub(crate) type OnEpoch<'a> = dyn Fn(u64, &Epoch) -> Verdict + Sync + 'a;
+
+/// A candidate that can be trained.
+struct Built {
+    graph: Graph,
+    hardware: Vec<(String, f64)>,
+    /// The position of its engine.
+    engine: usize,
+}
+
+/// The candidates of a population that one engine trains.
+#[derive(Default)]
+struct Group {
+    candidates: Vec<Candidate>,
+    /// The trials that they are.
+    numbers: Vec<u64>,
+}
 
 impl Evaluator<'_> {
     /// Returns how many proposals are best evaluated in one call.
@@ -125,16 +143,17 @@ impl Evaluator<'_> {
     /// On a processor, one a thread, so that a run that is killed loses only what was in flight;
     /// elsewhere all of them, since an engine may train them as one computation.
     pub(crate) fn at_a_time(&self) -> usize {
-        match self.placement.device.as_str() {
-            "cpu" => self.placement.threads,
+        let placement = &self.engines.base().placement;
+        match placement.device.as_str() {
+            "cpu" => placement.threads,
             _ => usize::MAX,
         }
     }
 
-    /// Evaluates proposals as one population; the result has their order.
+    /// Evaluates proposals as one population an engine; the result has their order.
     ///
     /// # Errors
-    /// [`EngineError`] if the engine can't train at all; what one candidate does wrong is data.
+    /// [`EngineError`] if an engine can't train at all; what one candidate does wrong is data.
     pub(crate) fn evaluate(
         &self,
         proposals: Vec<Proposal>,
@@ -143,28 +162,27 @@ impl Evaluator<'_> {
         let start = Instant::now();
         let start_ms = now_ms();
         let built: Vec<_> = proposals.iter().map(|p| self.build(p)).collect();
-        let mut candidates = Vec::new();
-        let mut numbers = Vec::new();
+        let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
         for (proposal, built) in proposals.iter().zip(&built) {
-            if let Ok((graph, _)) = built {
+            if let Ok(Built { graph, engine, .. }) = built {
                 let seed = trial_seed(self.seed, proposal.number);
                 let weights = self.weights.map(|base| starting_weights(graph, base, seed));
-                candidates.push(Candidate {
+                let group = groups.entry(*engine).or_default();
+                group.candidates.push(Candidate {
                     graph: graph.clone(),
                     seed,
                     weights,
                 });
-                numbers.push(proposal.number);
+                group.numbers.push(proposal.number);
             }
         }
         let train_start = Instant::now();
-        let observer = Numbered {
-            numbers: &numbers,
-            on_epoch,
-        };
-        let mut judged = self.judge(&candidates, &observer)?.into_iter();
+        let mut judged = BTreeMap::new();
+        for (engine, group) in &groups {
+            judged.extend(self.judge(self.engines.get(*engine), group, on_epoch)?);
+        }
         let train_ms = train_start.elapsed().as_secs_f64() * 1e3;
-        let n_trained = candidates.len().max(1) as f64;
+        let n_trained = judged.len().max(1) as f64;
         let n_proposals = proposals.len().max(1) as f64;
         let mut evaluated = Vec::new();
         for (proposal, built) in proposals.into_iter().zip(built) {
@@ -172,10 +190,14 @@ impl Evaluator<'_> {
                 Err(reason) => {
                     self.finish(proposal, Vec::new(), Err(Outcome::Infeasible { reason }))
                 }
-                Ok((graph, hardware)) => {
-                    let result = judged.next().expect("one result a candidate");
-                    let mut one = self.with_result(proposal, graph, hardware, result);
+                Ok(built) => {
+                    let result = judged
+                        .remove(&proposal.number)
+                        .expect("one result a candidate");
+                    let engine = self.engines.get(built.engine).name.clone();
+                    let mut one = self.with_result(proposal, built.graph, built.hardware, result);
                     one.record.train_ms = train_ms / n_trained;
+                    one.record.engine = Some(engine);
                     one
                 }
             };
@@ -191,13 +213,44 @@ impl Evaluator<'_> {
         Ok(evaluated)
     }
 
-    fn build(&self, proposal: &Proposal) -> Result<(Graph, Vec<(String, f64)>), String> {
-        let (graph, metrics) = self.builder.build(&proposal.pass_args)?;
-        self.engine
-            .supports(&graph)
-            .map_err(|error| error.to_string())?;
+    /// Judges a trained network on rows, by the engine that a candidate goes to.
+    ///
+    /// # Errors
+    /// [`EngineError`] if there is none, or it can't.
+    pub(crate) fn judge_trained(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        rows: Rows<'_>,
+    ) -> Result<Evaluation, EngineError> {
+        let position = self.engines.first_for(graph);
+        let position = position.map_err(|refusals| EngineError::Other(refusals.join("; ")))?;
+        let Usable {
+            engine, placement, ..
+        } = self.engines.get(position);
+        engine.evaluate(graph, weights, rows, placement)
+    }
+
+    fn build(&self, proposal: &Proposal) -> Result<Built, String> {
+        let (graph, hardware) = self.builder.build(&proposal.pass_args)?;
+        let engine = self
+            .engines
+            .first_for(&graph)
+            .map_err(|refusals| refusals.join("; "))?;
         self.fits(&graph)?;
-        Ok((graph, metrics))
+        if !self.engines.is_base(engine) {
+            let name = &self.engines.get(engine).name;
+            let base = &self.engines.base().name;
+            self.detour.get_or_init(|| {
+                let number = proposal.number;
+                format!("trial {number}, and others like it, go to engine {name} instead of {base}")
+            });
+        }
+        Ok(Built {
+            graph,
+            hardware,
+            engine,
+        })
     }
 
     /// Checks that training leaves the program alive: a system ends the process that asks for more
@@ -223,36 +276,47 @@ impl Evaluator<'_> {
 
     fn judge(
         &self,
-        candidates: &[Candidate],
-        observer: &dyn Observer,
-    ) -> Result<Vec<Judged>, EngineError> {
-        if candidates.is_empty() {
-            return Ok(Vec::new());
-        }
+        usable: &Usable,
+        group: &Group,
+        on_epoch: &OnEpoch<'_>,
+    ) -> Result<Vec<(u64, Judged)>, EngineError> {
+        let Usable {
+            engine, placement, ..
+        } = usable;
         if !self.train {
+            let candidates = group.numbers.iter().zip(&group.candidates);
             return candidates
-                .iter()
-                .map(|candidate| self.judge_untrained(candidate))
+                .map(|(number, candidate)| Ok((*number, self.judge_untrained(usable, candidate)?)))
                 .collect();
         }
         let job = TrainJob {
-            candidates,
+            candidates: &group.candidates,
             train: self.dataset.train.rows(),
             validation: self.dataset.validation.rows(),
             recipe: self.recipe,
-            placement: self.placement,
+            placement,
         };
-        let outcomes = self.engine.train(&job, observer)?;
-        Ok(outcomes.into_iter().map(Judged::from).collect())
+        let observer = Numbered {
+            numbers: &group.numbers,
+            on_epoch,
+        };
+        let outcomes = engine.train(&job, &observer)?;
+        let judged = outcomes.into_iter().map(Judged::from);
+        Ok(group.numbers.iter().copied().zip(judged).collect())
     }
 
-    fn judge_untrained(&self, candidate: &Candidate) -> Result<Judged, EngineError> {
+    fn judge_untrained(
+        &self,
+        usable: &Usable,
+        candidate: &Candidate,
+    ) -> Result<Judged, EngineError> {
         let weights = candidate.weights.clone();
         let weights = weights.unwrap_or_else(|| Weights::init(&candidate.graph, candidate.seed));
         let rows = self.dataset.validation.rows();
-        let evaluation = self
-            .engine
-            .evaluate(&candidate.graph, &weights, rows, self.placement)?;
+        let evaluation =
+            usable
+                .engine
+                .evaluate(&candidate.graph, &weights, rows, &usable.placement)?;
         Ok(Judged {
             result: Ok((evaluation, weights)),
             epochs: Vec::new(),
@@ -330,6 +394,7 @@ impl Evaluator<'_> {
             train_ms: 0.0,
             total_ms: 0.0,
             same_as: None,
+            engine: None,
             test: None,
         };
         Evaluated {
@@ -406,7 +471,7 @@ struct Numbered<'a> {
 impl Observer for Numbered<'_> {
     fn epoch(&self, candidate: usize, epoch: &Epoch) -> Verdict {
         match self.numbers.get(candidate) {
-            Some(number) => (self.on_epoch)(candidate, *number, epoch),
+            Some(number) => (self.on_epoch)(*number, epoch),
             None => Verdict::Continue,
         }
     }

@@ -2,13 +2,15 @@
 
 mod constant;
 mod evaluate;
+mod refused;
 mod results;
+mod sample;
 mod study_loop;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -18,8 +20,10 @@ use firebrick_core::pass::Pass;
 use firebrick_core::registry::{Kind, Registry};
 use firebrick_core::strategy::{Strategy, StrategyError, Study as StrategyStudy};
 use firebrick_core::value::Params;
+use serde_json::Map;
 
 use crate::args::{Format, SearchArgs};
+use crate::dry_run;
 use crate::environment::Environment;
 use crate::failure::failure;
 use crate::interrupt::{self, Deadline};
@@ -77,12 +81,6 @@ pub(crate) fn run(
         .map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
     let measured = base_metrics.iter().map(|(name, _)| name.as_str());
     loaded.check_metrics(measured).map_err(prepare::blamed)?;
-    let chosen = prepare::engine(&loaded, registry, &builder.base, search.n_jobs)?;
-    let accelerator = chosen.placement.device.clone();
-    let spelling = Spelled {
-        space: &space,
-        accelerator: &accelerator,
-    };
     let strategy_study = StrategyStudy {
         space: space.space.clone(),
         directions: search.goal.directions(),
@@ -90,7 +88,36 @@ pub(crate) fn run(
         n_trials: Some(search.n_trials),
     };
     let mut strategy = strategy(&loaded, registry, &search, &strategy_study)?;
-    constant::warn(&space.space, &spelling, &builder, &search.goal);
+    constant::warn(&space, &builder, &search.goal);
+    let engines = prepare::engines(&loaded, registry, &builder.base, search.n_jobs);
+    if args.run.dry_run && format == Format::Json {
+        let mut facts = dry_run::facts(&loaded.study, &base.dataset, &builder.base, &engines);
+        add_facts(&mut facts, &search, &space);
+        let refused = engines
+            .as_ref()
+            .ok()
+            .and_then(|engines| refused::first(&space, &builder, engines));
+        facts.insert("refused".into(), refused.into());
+        return Ok(dry_run::print(facts));
+    }
+    let engines = engines?;
+    let describe = || {
+        let model = &loaded.study.model.name;
+        prepare::describe(&base.dataset, &builder.base, model, &engines);
+        announce(&search, &space);
+        if let Some(reason) = refused::first(&space, &builder, &engines) {
+            eprintln!("warning: no engine here can train some of the candidates: {reason}");
+        }
+    };
+    if args.run.dry_run {
+        describe();
+        return Ok(dry_run::end());
+    }
+    let accelerator = engines.base().placement.device.clone();
+    let spelling = Spelled {
+        space: &space,
+        accelerator: &accelerator,
+    };
     let out = prepare::out_folder(&args.run, &loaded.study);
     let _folder = files::fresh_folder(&out)?;
     let provenance = prepare::provenance(&loaded.study, &base.dataset, plugins.versions());
@@ -101,13 +128,7 @@ pub(crate) fn run(
         written: RefCell::default(),
     };
     results.start()?;
-    prepare::describe(
-        &base.dataset,
-        &builder.base,
-        &loaded.study.model.name,
-        &chosen,
-    );
-    announce(&search, &space);
+    describe();
     if args.no_train {
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
     }
@@ -116,8 +137,8 @@ pub(crate) fn run(
         builder: &builder,
         goal: &search.goal,
         dataset: &base.dataset,
-        engine: chosen.engine.as_ref(),
-        placement: &chosen.placement,
+        engines: &engines,
+        detour: OnceLock::new(),
         recipe: &search.recipe,
         seed: loaded.study.seed,
         weights: base.weights.as_ref(),
@@ -149,10 +170,11 @@ pub(crate) fn run(
         &mut progressed,
         &mut Hooks {
             should_stop: &|| interrupt::interrupted() || deadline.is_over(),
-            on_epoch: &|_, number, epoch| live.epoch(number, epoch),
+            on_epoch: &|number, epoch| live.epoch(number, epoch),
             on_finished: &mut |progressed, n_new| {
                 // Kept first: a trial whose line was printed is not lost.
                 results.write(progressed)?;
+                live.say_detour(evaluator.detour.get());
                 live.finished(progressed, n_new, total);
                 Ok(())
             },
@@ -244,6 +266,19 @@ fn total_trials(search: &Search, space: &SearchSpace) -> u64 {
     size.map_or(search.n_trials, |size| size.min(search.n_trials))
 }
 
+/// Adds what a search would do to the facts of a dry run.
+fn add_facts(facts: &mut Map<String, Json>, search: &Search, space: &SearchSpace) {
+    // Whole where JSON can hold it; no number stands for a space without end.
+    let n_points = space.space.size().map(|size| match u64::try_from(size) {
+        Ok(size) => Json::from(size),
+        Err(_) => Json::from(size as f64),
+    });
+    facts.insert("n_points".into(), n_points.unwrap_or_default());
+    facts.insert("n_trials".into(), total_trials(search, space).into());
+    facts.insert("strategy".into(), search.strategy.clone().into());
+    facts.insert("objectives".into(), search.goal.to_string().into());
+}
+
 fn announce(search: &Search, space: &SearchSpace) {
     let size = space.space.size();
     let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
@@ -304,6 +339,8 @@ struct Shown {
     n_done: u64,
     /// The epoch of each trial under way.
     epochs: BTreeMap<u64, u64>,
+    /// Whether it was said that a candidate went to another engine than the base network.
+    detour: bool,
 }
 
 impl Live<'_> {
@@ -322,6 +359,17 @@ impl Live<'_> {
             false => format!("{} · {now}", shown.best),
         });
         Verdict::Continue
+    }
+
+    /// Says once that a candidate went to another engine than the base network.
+    fn say_detour(&self, detour: Option<&String>) {
+        let Ok(mut shown) = self.shown.lock() else {
+            return;
+        };
+        if let Some(detour) = detour.filter(|_| !shown.detour) {
+            self.progress.line(&format!("note: {detour}"));
+            shown.detour = true;
+        }
     }
 
     fn finished(&self, progressed: &Progressed, n_new: usize, total: u64) {

@@ -107,8 +107,7 @@ impl Results<'_> {
             let Some((graph, weights)) = progressed.networks.get(&record.trial.number) else {
                 continue;
             };
-            let placement = evaluator.placement;
-            let judged = evaluator.engine.evaluate(graph, weights, rows, placement);
+            let judged = evaluator.judge_trained(graph, weights, rows);
             record.test = Some(judged.with_context(|| {
                 format!(
                     "can't judge trial {} on the test split",

@@ -280,8 +280,8 @@ fn evaluate(
     proposals: Vec<Proposal>,
     hooks: &Hooks<'_>,
 ) -> Result<Vec<Evaluated>> {
-    let on_epoch = |idx: usize, number: u64, epoch: &Epoch| {
-        let verdict = (hooks.on_epoch)(idx, number, epoch);
+    let on_epoch = |number: u64, epoch: &Epoch| {
+        let verdict = (hooks.on_epoch)(number, epoch);
         if (hooks.should_stop)() {
             Verdict::Stop
         } else {

@@ -1,5 +1,6 @@
 //! What every engine must hold.
 
+mod recipes;
 mod refusals;
 
 use std::sync::Mutex;
@@ -33,8 +34,8 @@ const N_CLASSES: usize = 3;
 ///
 /// It has a device and names what it refuses. The same candidate gives the same weights, bit for
 /// bit, alone or among others, on one thread or two, and wherever it is stopped.
-/// It learns what can be learned; epochs, steps, best and last weights, patience and learning
-/// rates are as the recipe says; the observer hears each epoch in order and is obeyed; a loss that
+/// It learns what can be learned; epochs, steps, best and last weights, patience, learning rates,
+/// smoothed targets and clipped gradients are as the recipe says; the observer hears each epoch in order and is obeyed; a loss that
 /// is no number is a failed candidate and no other's; predictions are those that epochs are
 /// judged by; rows, weights and devices that do not fit are refused.
 ///
@@ -55,6 +56,9 @@ pub fn check_engine(engine: &dyn Engine) {
     suite.learns();
     suite.depends_on_nothing_else();
     suite.keeps_what_the_recipe_says();
+    suite.changes_rates_as_the_recipe_says();
+    suite.smooths_targets();
+    suite.clips_gradients();
     suite.obeys_the_observer();
     suite.fails_where_the_loss_is_no_number();
     suite.starts_from_weights();
@@ -90,10 +94,15 @@ fn recipe(max_epochs: usize) -> Recipe {
         batch_size: 32,
         learning_rate: 0.02,
         lr_scheduler: LrScheduler::Constant,
+        lr_step_epochs: None,
+        lr_gamma: 1.0,
+        warmup_epochs: 0.0,
         optimizer: Optimizer::Adam,
         weight_decay: 0.0,
         momentum: 0.0,
         nesterov: false,
+        label_smoothing: 0.0,
+        gradient_clip_norm: None,
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
@@ -201,7 +210,8 @@ impl Suite<'_> {
             assert_eq!(trained.epochs.len(), 20, "every epoch is reported");
             for (idx, epoch) in trained.epochs.iter().enumerate() {
                 assert_eq!(epoch.epoch, idx + 1, "epochs are counted from 1");
-                let rate = recipe.learning_rate_at(idx);
+                // 200 rows in batches of 32 are 7 steps an epoch.
+                let rate = recipe.learning_rate_at(idx, 6, 7);
                 assert_eq!(
                     epoch.learning_rate, rate,
                     "epoch {idx} has the rate of the recipe"

@@ -7,17 +7,17 @@ use serde::Deserialize;
 use crate::dataset::{FeatureRows, Features, Split};
 use crate::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use crate::graph::Graph;
-use crate::images::Augment;
 use crate::random::epoch_order;
-use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use crate::recipe::Recipe;
 use crate::weights::{Tensor, Weights, tensors};
 
 /// Trains as each run of a reference did, and compares.
 ///
-/// The reference is JSON: `graph` (text form), `batch_size`, first `weights` by key, `features` and
-/// `labels` in the order in which they are read, and `runs`, each a `recipe` with the `losses` of
-/// its steps in one epoch, the `running` statistics after it and the `outputs` of the first rows.
-/// Losses may differ by a relative `tolerance`; statistics and outputs, which gather the
+/// The reference is JSON: `graph` (text form), first `weights` by key, `features` and `labels` in
+/// the order in which they are read, and `runs`, each a [`Recipe`] with the `losses` of all of its
+/// steps, at least 20, the `running` statistics after them and the `outputs` of the first rows. A
+/// run of several epochs has to have one batch an epoch, so that the order of later ones does not
+/// matter. Losses may differ by a relative `tolerance`; statistics and outputs, which gather the
 /// differences of all steps, by ten times as much, absolutely below 1.
 ///
 /// # Panics
@@ -46,19 +46,24 @@ pub fn check_parity(engine: &dyn Engine, reference: &str, tolerance: f64) {
             }],
             train: rows.rows(),
             validation: rows.rows(),
-            recipe: &recipe(&run.recipe, reference.batch_size),
+            recipe: &run.recipe,
             placement: &placement,
         };
         let outcomes = engine.train(&job, &Silent).expect("the engine trains");
         let [TrainOutcome::Trained(trained)] = outcomes.as_slice() else {
             panic!("the candidate is not trained to the end: {outcomes:?}");
         };
-        let losses: Vec<f64> = trained.epochs[0]
-            .steps
-            .iter()
-            .map(|step| step.loss)
-            .collect();
-        near(&run.recipe, "losses", &losses, &run.losses, tolerance);
+        let steps = trained.epochs.iter().flat_map(|epoch| &epoch.steps);
+        let losses: Vec<f64> = steps.map(|step| step.loss).collect();
+        assert!(losses.len() >= MIN_STEPS, "{} steps", losses.len());
+        assert_eq!(losses.len(), run.losses.len(), "steps of {:?}", run.recipe);
+        for (idx, (found, expected)) in losses.iter().zip(&run.losses).enumerate() {
+            assert!(
+                (found - expected).abs() <= tolerance * expected,
+                "the loss of step {idx} is {found}, the reference has {expected} ({:?})",
+                run.recipe
+            );
+        }
         for (key, expected) in &run.running {
             let found = &trained
                 .weights
@@ -87,11 +92,13 @@ pub fn check_parity(engine: &dyn Engine, reference: &str, tolerance: f64) {
     }
 }
 
+/// How many steps a run has at least.
+const MIN_STEPS: usize = 20;
+
 /// What a reference run wrote.
 #[derive(Deserialize)]
 struct Reference {
     graph: String,
-    batch_size: usize,
     weights: BTreeMap<String, Vec<f32>>,
     features: Vec<f32>,
     labels: Vec<u32>,
@@ -100,19 +107,10 @@ struct Reference {
 
 #[derive(Deserialize)]
 struct Run {
-    recipe: RunRecipe,
+    recipe: Recipe,
     losses: Vec<f64>,
     running: BTreeMap<String, Vec<f32>>,
     outputs: Vec<f32>,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-struct RunRecipe {
-    optimizer: Optimizer,
-    learning_rate: f64,
-    weight_decay: f64,
-    momentum: f64,
-    nesterov: bool,
 }
 
 /// Puts the rows where the order of the first epoch reads them one after the other.
@@ -141,24 +139,7 @@ fn weights(graph: &Graph, flat: &BTreeMap<String, Vec<f32>>) -> Weights {
     Weights(weights)
 }
 
-fn recipe(run: &RunRecipe, batch_size: usize) -> Recipe {
-    Recipe {
-        max_epochs: 1,
-        batch_size,
-        learning_rate: run.learning_rate,
-        lr_scheduler: LrScheduler::Constant,
-        optimizer: run.optimizer,
-        weight_decay: run.weight_decay,
-        momentum: run.momentum,
-        nesterov: run.nesterov,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: Some(1),
-        augment: Augment::NONE,
-    }
-}
-
-fn near(recipe: &RunRecipe, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
+fn near(recipe: &Recipe, what: &str, found: &[f64], expected: &[f64], tolerance: f64) {
     assert_eq!(found.len(), expected.len(), "{what} of {recipe:?}");
     for (idx, (found, expected)) in found.iter().zip(expected).enumerate() {
         let off = (found - expected).abs() / expected.abs().max(1.0);

@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::graph::Graph;
 use firebrick_core::images::Augment;
@@ -47,10 +47,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         batch_size,
         learning_rate: 1e-3,
         lr_scheduler: LrScheduler::Constant,
+        lr_step_epochs: None,
+        lr_gamma: 1.0,
+        warmup_epochs: 0.0,
         optimizer: Optimizer::Adam,
         weight_decay: 0.0,
         momentum: 0.0,
         nesterov: false,
+        label_smoothing: 0.0,
+        gradient_clip_norm: None,
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
@@ -94,9 +99,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn random_rows(n_rows: usize, width: usize, n_classes: u32) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
     Split {
-        features: (0..n_rows * width)
-            .map(|_| rng.random_range(-2.0..2.0))
-            .collect(),
+        features: Features::Numbers(
+            (0..n_rows * width)
+                .map(|_| rng.random_range(-2.0..2.0))
+                .collect(),
+        ),
         labels: (0..n_rows)
             .map(|_| rng.random_range(0..n_classes))
             .collect(),

@@ -3,7 +3,7 @@
 /// What a batch came to.
 #[derive(Debug, PartialEq)]
 pub(crate) struct BatchLoss {
-    /// The sum of the cross-entropies of the rows, in nats.
+    /// The sum of the cross-entropies of the rows, in nats, smoothed as was asked.
     pub(crate) loss: f64,
     /// How many rows were right; of equal logits the first counts.
     pub(crate) right: usize,
@@ -11,10 +11,13 @@ pub(crate) struct BatchLoss {
     pub(crate) gradient: Vec<f32>,
 }
 
-/// Judges the logits of a batch, row after row, against its labels.
-pub(crate) fn cross_entropy(logits: &[f32], labels: &[u32]) -> BatchLoss {
+/// Judges the logits of a batch, row after row, against its labels; a share of the target,
+/// `smoothing`, is spread evenly over all classes.
+pub(crate) fn cross_entropy(logits: &[f32], labels: &[u32], smoothing: f64) -> BatchLoss {
     let n_classes = logits.len() / labels.len();
     let share = 1.0 / labels.len() as f32;
+    let of_label = share * (1.0 - smoothing) as f32;
+    let of_any = share * (smoothing / n_classes as f64) as f32;
     let mut gradient = vec![0.0; logits.len()];
     let (mut loss, mut right) = (0.0, 0);
     let rows = logits.chunks_exact(n_classes).zip(labels);
@@ -28,9 +31,16 @@ pub(crate) fn cross_entropy(logits: &[f32], labels: &[u32]) -> BatchLoss {
             sum += *gradient;
         }
         loss += f64::from(sum.ln() - (logits[label] - top));
+        if smoothing > 0.0 {
+            let rest = logits.iter().map(|logit| f64::from(logit - top));
+            let mean = rest.sum::<f64>() / n_classes as f64;
+            loss += smoothing * (f64::from(logits[label] - top) - mean);
+        }
         let scale = share / sum;
-        gradient.iter_mut().for_each(|value| *value *= scale);
-        gradient[label] -= share;
+        for value in gradient.iter_mut() {
+            *value = *value * scale - of_any;
+        }
+        gradient[label] -= of_label;
     }
     BatchLoss {
         loss,
@@ -59,7 +69,7 @@ mod tests {
 
     #[test]
     fn agrees_with_the_evaluation_of_core() {
-        let batch = cross_entropy(&LOGITS, &LABELS);
+        let batch = cross_entropy(&LOGITS, &LABELS, 0.0);
         let evaluation = Evaluation::of(&LOGITS, &LABELS);
         assert!((batch.loss / 3.0 - evaluation.loss).abs() < 1e-6);
         assert!((batch.right as f64 / 3.0 - evaluation.accuracy).abs() < 1e-12);
@@ -67,19 +77,37 @@ mod tests {
 
     #[test]
     fn the_gradient_is_the_slope_of_the_mean() {
-        let gradient = cross_entropy(&LOGITS, &LABELS).gradient;
-        for (idx, gradient) in gradient.into_iter().enumerate() {
-            let mean = |step: f32| {
-                let mut logits = LOGITS;
-                logits[idx] += step;
-                Evaluation::of(&logits, &LABELS).loss
-            };
-            let slope = (mean(0.01) - mean(-0.01)) / 0.02;
-            assert!(
-                (slope - f64::from(gradient)).abs() < 1e-4,
-                "logit {idx}: {slope} {gradient}"
-            );
+        for smoothing in [0.0, 0.3] {
+            let gradient = cross_entropy(&LOGITS, &LABELS, smoothing).gradient;
+            for (idx, gradient) in gradient.into_iter().enumerate() {
+                let mean = |step: f32| {
+                    let mut logits = LOGITS;
+                    logits[idx] += step;
+                    smoothed(&logits, smoothing)
+                };
+                let slope = (mean(0.01) - mean(-0.01)) / 0.02;
+                assert!(
+                    (slope - f64::from(gradient)).abs() < 1e-4,
+                    "logit {idx}: {slope} {gradient}"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn smoothed_targets_are_spread_over_all_classes() {
+        for smoothing in [0.0, 0.1, 0.7] {
+            let loss = cross_entropy(&LOGITS, &LABELS, smoothing).loss / 3.0;
+            let expected = smoothed(&LOGITS, smoothing);
+            assert!((loss - expected).abs() < 1e-6, "{loss}, not {expected}");
+        }
+    }
+
+    /// The mean loss as the weighed mean of what each class would cost as the label.
+    fn smoothed(logits: &[f32; 9], smoothing: f64) -> f64 {
+        let hard = Evaluation::of(logits, &LABELS).loss;
+        let others = (0..3).map(|class| Evaluation::of(logits, &[class; 3]).loss);
+        (1.0 - smoothing) * hard + smoothing / 3.0 * others.sum::<f64>()
     }
 
     #[test]
@@ -87,9 +115,12 @@ mod tests {
         for at in 0..3 {
             let mut logits = [1.0, 2.0, 3.0];
             logits[at] = f32::NAN;
-            assert!(cross_entropy(&logits, &[0]).loss.is_nan(), "logit {at}");
+            assert!(
+                cross_entropy(&logits, &[0], 0.0).loss.is_nan(),
+                "logit {at}"
+            );
         }
-        let infinite = cross_entropy(&[f32::INFINITY, 0.0], &[0]);
+        let infinite = cross_entropy(&[f32::INFINITY, 0.0], &[0], 0.0);
         assert!(!infinite.loss.is_finite());
     }
 }

@@ -1,7 +1,9 @@
 //! Steps along the gradient, as PyTorch takes them.
 
 use burn::tensor::Tensor;
-use firebrick_core::recipe::{Optimizer as Kind, Recipe};
+use firebrick_core::recipe::{Optimizer as Kind, Recipe, clip_factor};
+
+use crate::parameters::numbers;
 
 /// PyTorch's constants of Adam.
 const BETA_1: f64 = 0.9;
@@ -15,6 +17,7 @@ pub(crate) struct Optimizer {
     weight_decay: f64,
     momentum: f64,
     nesterov: bool,
+    clip_norm: Option<f64>,
     n_steps: i32,
     /// Adam's mean of gradients, or the velocity of SGD.
     first: Option<Tensor<1>>,
@@ -30,13 +33,14 @@ impl Optimizer {
             weight_decay: recipe.weight_decay,
             momentum: recipe.momentum,
             nesterov: recipe.nesterov,
+            clip_norm: recipe.gradient_clip_norm,
             n_steps: 0,
             first: None,
             second: None,
         }
     }
 
-    /// Returns the parameters after a step along the gradient.
+    /// Returns the parameters after a step along the gradient, clipped as the recipe says.
     pub(crate) fn step(
         &mut self,
         parameters: Tensor<1>,
@@ -44,6 +48,10 @@ impl Optimizer {
         learning_rate: f64,
     ) -> Tensor<1> {
         self.n_steps = self.n_steps.saturating_add(1);
+        let gradient = match self.clip_norm {
+            Some(max_norm) => clipped(gradient, max_norm),
+            None => gradient,
+        };
         let decays = self.weight_decay != 0.0;
         match self.kind {
             Kind::AdamW => {
@@ -111,4 +119,15 @@ impl Optimizer {
         };
         parameters - direction.mul_scalar(rate)
     }
+}
+
+/// Returns a gradient whose norm is at most `max_norm`.
+fn clipped(gradient: Tensor<1>, max_norm: f64) -> Tensor<1> {
+    let squares = (gradient.clone() * gradient.clone()).sum();
+    let norm = f64::from(numbers(squares)[0]).sqrt();
+    let factor = clip_factor(max_norm, norm);
+    if factor == 1.0 {
+        return gradient;
+    }
+    gradient.mul_scalar(factor)
 }

@@ -1,9 +1,9 @@
 //! Training one candidate.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use firebrick_core::dataset::RowReader;
 use firebrick_core::engine::{
     Candidate, Epoch, Evaluation, Observer, Step, TrainJob, TrainOutcome, Trained, Verdict,
-    row_width,
 };
 use firebrick_core::random::{Purpose, epoch_order, stream};
 use firebrick_core::recipe::{Keep, Recipe};
@@ -20,6 +20,7 @@ struct Training<'a> {
     candidate: &'a Candidate,
     job: &'a TrainJob<'a>,
     device: &'a Device,
+    reader: RowReader<'a>,
     network: Network<'a>,
     parameters: Parameters,
     optimizer: Optimizer,
@@ -81,6 +82,7 @@ impl<'a> Training<'a> {
             candidate,
             job,
             device,
+            reader: RowReader::new(job.train.features, graph.input_shape()),
             network,
             parameters,
             optimizer: Optimizer::new(job.recipe),
@@ -135,11 +137,14 @@ impl<'a> Training<'a> {
     /// Trains one epoch, counted from 0, and judges it.
     fn epoch(&mut self, epoch: usize) -> Result<Epoch, String> {
         let (recipe, rows) = (self.job.recipe, self.job.train);
-        let learning_rate = recipe.learning_rate_at(epoch);
+        let batches = recipe.batches(rows.len());
+        let n_steps = batches.len();
+        let mut learning_rate = recipe.learning_rate;
         let order = epoch_order(self.candidate.seed, epoch, rows.len());
         let (mut loss, mut right, mut steps) = (0.0, 0, Vec::new());
-        for batch in recipe.batches(rows.len()) {
-            let step = self.step(&order[batch.clone()], learning_rate);
+        for (idx, batch) in batches.into_iter().enumerate() {
+            learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
+            let step = self.step(&order[batch.clone()], epoch, learning_rate);
             let n_rows = batch.len() as f64;
             if !step.loss.is_finite() {
                 let number = self.n_steps;
@@ -178,15 +183,19 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Makes one step on the rows of an order.
-    fn step(&mut self, order: &[u32], learning_rate: f64) -> StepLoss {
+    /// Makes one step on the rows of an order, in an epoch.
+    fn step(&mut self, order: &[u32], epoch: usize, learning_rate: f64) -> StepLoss {
         let graph = &self.candidate.graph;
-        let (features, labels) = gather(self.job.train, row_width(graph), order);
+        let (seed, augment) = (self.candidate.seed, &self.job.recipe.augment);
+        let features = gather(&self.reader, augment, seed, epoch, order);
+        let labels = order.iter().map(|row| self.job.train.labels[*row as usize]);
+        let labels: Vec<u32> = labels.collect();
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         let x = upload(graph, features, self.device);
         let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut dropout);
         let shape = logits.dims();
-        let batch = cross_entropy(&numbers(logits), &labels);
+        let smoothing = self.job.recipe.label_smoothing;
+        let batch = cross_entropy(&numbers(logits), &labels, smoothing);
         if batch.loss.is_finite() && self.parameters.n_trained() > 0 {
             let gradient = TensorData::new(batch.gradient, shape);
             let gradient = Tensor::from_data(gradient, self.device);

@@ -8,7 +8,7 @@
 
 use std::time::Instant;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::graph::{Graph, GraphBuilder, Op};
 use firebrick_core::images::Augment;
@@ -109,9 +109,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn random_rows(n_rows: usize, width: usize, n_classes: u32) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
     Split {
-        features: (0..n_rows * width)
-            .map(|_| rng.random_range(-2.0..2.0))
-            .collect(),
+        features: Features::Numbers(
+            (0..n_rows * width)
+                .map(|_| rng.random_range(-2.0..2.0))
+                .collect(),
+        ),
         labels: (0..n_rows)
             .map(|_| rng.random_range(0..n_classes))
             .collect(),

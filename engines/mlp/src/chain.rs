@@ -1,6 +1,9 @@
 //! A graph as a list of steps, each of which reads what the one before it made.
 
+use std::collections::BTreeMap;
+
 use firebrick_core::engine::EngineError;
+use firebrick_core::formats::{FixedPoint, Quantizer, operands};
 use firebrick_core::graph::{Graph, Node, Op};
 
 /// A graph that this engine can run.
@@ -15,9 +18,12 @@ pub(crate) struct Chain {
     pub(crate) rectified: Vec<bool>,
     /// For each value, whether a step before it learns, so that its gradient is asked for.
     pub(crate) learned: Vec<bool>,
+    /// The formats of tensors, by step and name.
+    pub(crate) formats: BTreeMap<(usize, String), FixedPoint>,
 }
 
-/// One step: a node, with the relu that follows it if it can take that over.
+/// One step: a node, or the format of what it reads, with the relu that follows if it can take that
+/// over.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Step {
     /// The position of the node in the graph.
@@ -43,6 +49,8 @@ pub(crate) enum Kind {
     Dropout {
         p: f64,
     },
+    /// What the next step reads is stored in this format.
+    Quantize(FixedPoint),
 }
 
 impl Chain {
@@ -57,13 +65,28 @@ impl Chain {
             widths: vec![width(0)],
             rectified: vec![false],
             learned: vec![false],
+            formats: BTreeMap::new(),
         };
         for (idx, node) in graph.nodes().iter().enumerate() {
-            let Some(kind) = kind(node, graph.shape(idx))? else {
+            let kind = kind(node, graph.shape(idx))?;
+            let mut formats = formats(node)?;
+            if let Some(format) = formats.remove("data_in") {
+                let read = chain.widths[chain.steps.len()];
+                chain.push(idx, Kind::Quantize(format), read);
+            }
+            for (tensor, format) in formats {
+                let step = chain.steps.len();
+                chain.formats.insert((step, tensor.to_owned()), format);
+            }
+            let Some(kind) = kind else {
                 continue;
             };
             let takes_relu = |step: &&mut Step| {
-                matches!(step.kind, Kind::Linear { .. } | Kind::Norm { .. }) && !step.relu
+                let takes = matches!(
+                    step.kind,
+                    Kind::Linear { .. } | Kind::Norm { .. } | Kind::Quantize(_)
+                );
+                takes && !step.relu
             };
             match chain.steps.last_mut().filter(takes_relu) {
                 Some(step) if kind == Kind::Relu => {
@@ -81,7 +104,7 @@ impl Chain {
     fn push(&mut self, node: usize, kind: Kind, width: usize) {
         let learns = match kind {
             Kind::Linear { frozen, .. } | Kind::Norm { frozen, .. } => !frozen,
-            Kind::Relu | Kind::Dropout { .. } => false,
+            Kind::Relu | Kind::Dropout { .. } | Kind::Quantize(_) => false,
         };
         let learned = learns || self.learned.last() == Some(&true);
         let relu = false;
@@ -110,13 +133,6 @@ impl Chain {
 
 /// Returns what a node computes; nothing where its result is what it reads.
 fn kind(node: &Node, shape: &[usize]) -> Result<Option<Kind>, EngineError> {
-    if let Some((operand, format)) = node.annotations.formats.first_key_value() {
-        let reason = format!(
-            "has number format `{}` on `{operand}`, this engine computes in float32",
-            format.name
-        );
-        return Err(unsupported(node, &reason));
-    }
     let frozen = node.annotations.frozen;
     let kind = match &node.op {
         Op::Output | Op::BatchNorm { .. } if shape.len() != 1 => {
@@ -155,6 +171,28 @@ fn kind(node: &Node, shape: &[usize]) -> Result<Option<Kind>, EngineError> {
         }
     };
     Ok(kind)
+}
+
+/// Returns the formats of a node by operand.
+fn formats(node: &Node) -> Result<BTreeMap<&str, FixedPoint>, EngineError> {
+    let mut formats = BTreeMap::new();
+    for (operand, format) in &node.annotations.formats {
+        let name = &format.name;
+        let has = operands(node);
+        if !has.contains(&operand.as_str()) {
+            let has = match has.is_empty() {
+                true => "it has none to quantise".to_owned(),
+                false => format!("it has {}", has.join(", ")),
+            };
+            let reason = format!("has number format `{name}` on `{operand}`, {has}");
+            return Err(unsupported(node, &reason));
+        }
+        let Quantizer::FixedPoint(format) = Quantizer::of(format).map_err(|error| {
+            unsupported(node, &format!("can't have `{operand}` quantised: {error}"))
+        })?;
+        formats.insert(operand.as_str(), format);
+    }
+    Ok(formats)
 }
 
 pub(crate) fn unsupported(node: &Node, reason: &str) -> EngineError {
@@ -229,10 +267,77 @@ mod tests {
             refusal("x = input[1, 4, 4]\na = relu(x)\ny = output(a)"),
             "node `y` (output) has shape [1, 4, 4], expected one number a class"
         );
+    }
+
+    #[test]
+    fn what_a_node_reads_is_quantised_in_a_step_of_its_own() {
+        let text = "x = input[4]
+            a = linear(x, out=3) @ data_in=integer(8, 4) weight=integer(6, 3)
+            b = relu(a) @ data_in=integer(5, 2)
+            c = linear(b, out=2)
+            d = relu(c)
+            e = dropout(d, p=0.5) @ data_in=integer(9, 4)
+            f = output(e) @ data_in=integer(10, 4)";
+        let chain = chain(text).unwrap();
+        let steps: Vec<_> = chain
+            .steps
+            .iter()
+            .map(|step| match step.kind {
+                Kind::Quantize(format) => (step.node, format.width(), step.relu),
+                _ => (step.node, 32, step.relu),
+            })
+            .collect();
+        let (quantised, plain) = (true, false);
         assert_eq!(
-            refusal("x = input[4]\na = linear(x, out=2) @ weight=integer(8, 4)\ny = output(a)"),
-            "node `a` (linear) has number format `integer` on `weight`, this engine computes in \
-             float32"
+            steps,
+            [
+                (1, 8, plain),
+                (1, 32, plain),
+                (2, 5, quantised),
+                (3, 32, quantised),
+                (5, 9, plain),
+                (5, 32, plain),
+                (6, 10, plain)
+            ]
+        );
+        assert_eq!(chain.widths, [4, 4, 3, 3, 2, 2, 2, 2]);
+        // What is stored as 0 may still have a gradient.
+        let rectified = [false, false, false, true, true, false, false, false];
+        assert_eq!(chain.rectified, rectified);
+        let learned = [false, false, true, true, true, true, true, true];
+        assert_eq!(chain.learned, learned);
+    }
+
+    #[test]
+    fn names_the_operand_that_it_can_not_quantise() {
+        let refusal = |annotation: &str| {
+            let text = format!(
+                "x = input[4]\na = linear(x, out=2, bias=false) @ {annotation}\ny = output(a)"
+            );
+            chain(&text).unwrap_err()
+        };
+        assert_eq!(
+            refusal("weight=minifloat_ieee(8, 4)"),
+            "node `a` (linear) can't have `weight` quantised: number format `minifloat_ieee` \
+             is not known, known: integer"
+        );
+        assert_eq!(
+            refusal("data_in=integer(8)"),
+            "node `a` (linear) can't have `data_in` quantised: number format `integer` needs \
+             `frac_width`"
+        );
+        assert_eq!(
+            refusal("weight=integer(1, 4)"),
+            "node `a` (linear) can't have `weight` quantised: number format `integer` has \
+             `width` 1, expected 2 to 32, of which one bit is the sign"
+        );
+        assert_eq!(
+            refusal("bias=integer(8, 4)"),
+            "node `a` (linear) has number format `integer` on `bias`, it has data_in, weight"
+        );
+        assert_eq!(
+            chain("x = input[4] @ data_in=integer(8, 4)\ny = output(x)").unwrap_err(),
+            "node `x` (input) has number format `integer` on `data_in`, it has none to quantise"
         );
     }
 }

@@ -3,21 +3,25 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use firebrick_core::formats::FixedPoint;
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{Tensor, Weights, is_buffer, tensors};
 
 use crate::chain::{Chain, Kind};
-use crate::kernels::{Lanes, numbers, numbers_mut};
+use crate::kernels::{Lanes, MaskNumbers, Path, QuantizeNumbers, numbers, numbers_mut};
 
 /// All tensors of a network: what is trained in one vector, the others in another.
 ///
 /// Weights of linear layers are `[in, out]`, so that those of neighbouring outputs lie side by side.
+/// Tensors with a number format are there twice: in float32, which is what is trained and handed
+/// back, and as the format stores them, which is what the network computes with.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     /// For each step of the chain, its tensors.
     slots: Vec<Vec<Slot>>,
     trained: Vec<Lanes>,
     kept: Vec<Lanes>,
+    quantized: Vec<f32>,
 }
 
 /// Where a tensor lies.
@@ -28,6 +32,8 @@ struct Slot {
     shape: Vec<usize>,
     trained: bool,
     range: Range<usize>,
+    /// The format, and where in `quantized` the numbers as it stores them are.
+    stored: Option<(FixedPoint, Range<usize>)>,
 }
 
 impl Parameters {
@@ -35,10 +41,13 @@ impl Parameters {
     pub(crate) fn new(chain: &Chain, graph: &Graph, weights: &Weights) -> Self {
         let mut slots = Vec::new();
         let (mut trained, mut kept) = (Vec::new(), Vec::new());
-        for step in &chain.steps {
+        let mut quantized = Vec::new();
+        for (idx, step) in chain.steps.iter().enumerate() {
             let node = &graph.nodes()[step.node];
             let mut slots_of_step = Vec::new();
-            for (name, shape) in tensors(node) {
+            // The step before the node's own, in which it quantises what it reads, has no tensors.
+            let of_format = matches!(step.kind, Kind::Quantize(_));
+            for (name, shape) in tensors(node).into_iter().filter(|_| !of_format) {
                 let key = format!("{}.{name}", node.name);
                 let is_trained = !node.annotations.frozen && !is_buffer(name);
                 let home = if is_trained { &mut trained } else { &mut kept };
@@ -48,12 +57,19 @@ impl Parameters {
                     [outputs, inputs] => home.extend(transposed(data, outputs, inputs)),
                     _ => home.extend_from_slice(data),
                 }
+                let format = chain.formats.get(&(idx, name.to_owned()));
+                let stored = format.map(|format| {
+                    let from = quantized.len();
+                    quantized.extend(home[start..].iter().map(|x| format.quantize(*x)));
+                    (*format, from..quantized.len())
+                });
                 slots_of_step.push(Slot {
                     name,
                     key,
                     shape,
                     trained: is_trained,
                     range: start..home.len(),
+                    stored,
                 });
             }
             slots.push(slots_of_step);
@@ -62,6 +78,34 @@ impl Parameters {
             slots,
             trained: lanes(&trained),
             kept: lanes(&kept),
+            quantized,
+        }
+    }
+
+    /// Quantises anew what was trained. Has to follow every change by [`Parameters::trained_mut`].
+    pub(crate) fn quantize(&mut self, path: Path) {
+        for slot in self.slots.iter().flatten().filter(|slot| slot.trained) {
+            if let Some((format, place)) = &slot.stored {
+                path.run(QuantizeNumbers {
+                    x: &numbers(&self.trained)[slot.range.clone()],
+                    format: *format,
+                    y: &mut self.quantized[place.clone()],
+                });
+            }
+        }
+    }
+
+    /// Makes the gradient by numbers as they are stored that by numbers as they are trained: as if
+    /// nothing were rounded, and 0 where a number is beyond what its format can store.
+    pub(crate) fn mask(&self, path: Path, gradient: &mut [Lanes]) {
+        for slot in self.slots.iter().flatten().filter(|slot| slot.trained) {
+            if let Some((format, _)) = slot.stored {
+                path.run(MaskNumbers {
+                    x: self.slice(slot),
+                    format,
+                    gradient: &mut numbers_mut(gradient)[slot.range.clone()],
+                });
+            }
         }
     }
 
@@ -84,12 +128,16 @@ impl Parameters {
     pub(crate) fn copy_from(&mut self, other: &Self) {
         self.trained.copy_from_slice(&other.trained);
         self.kept.copy_from_slice(&other.kept);
+        self.quantized.copy_from_slice(&other.quantized);
     }
 
-    /// Returns a tensor of a step; nothing where it has none of that name.
+    /// Returns a tensor of a step, as it is stored; nothing where it has none of that name.
     pub(crate) fn get(&self, step: usize, name: &str) -> &[f32] {
         let slot = self.slots[step].iter().find(|slot| slot.name == name);
-        slot.map_or(&[], |slot| self.slice(slot))
+        slot.map_or(&[], |slot| match &slot.stored {
+            Some((_, place)) => &self.quantized[place.clone()],
+            None => self.slice(slot),
+        })
     }
 
     /// Returns a running statistic of a step, to be moved.
@@ -135,6 +183,7 @@ impl Parameters {
         &mut self.trained
     }
 
+    /// Returns a tensor in float32.
     fn slice(&self, slot: &Slot) -> &[f32] {
         let home = if slot.trained {
             &self.trained

@@ -1,16 +1,16 @@
 //! A batch through a network and back, in buffers that are made once.
 
-use firebrick_core::dataset::Rows;
 use firebrick_core::random::Stream;
 use rand::RngExt;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    BatchLoss, CrossEntropy, Gather, LANES, Lanes, LinearBackward, LinearForward, Multiply,
-    NormBackward, NormForward, NormGradients, NormStatistics, Path, Relu, SumRows, WeightGradient,
-    numbers_mut,
+    BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply, NormBackward,
+    NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward, Relu, SumRows,
+    WeightGradient, numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
+use crate::source::Source;
 
 /// Everything that a training step writes, for batches of up to so many rows.
 #[derive(Debug)]
@@ -80,27 +80,28 @@ impl Pass {
                     norm = Norm::new(width);
                     pass.running[idx] = vec![0.0; width];
                 }
-                Kind::Linear { .. } | Kind::Relu => {}
+                Kind::Linear { .. } | Kind::Relu | Kind::Quantize(_) => {}
             }
             pass.norms.push(norm);
         }
         pass
     }
 
-    /// Takes in the rows of an order.
-    pub(crate) fn load(&mut self, rows: Rows<'_>, width: usize, order: &[u32]) {
+    /// Takes in the rows of an order, as they are trained on under a seed in an epoch.
+    pub(crate) fn load(
+        &mut self,
+        source: &mut Source<'_>,
+        labels: &[u32],
+        order: &[u32],
+        occasion: (u64, usize),
+    ) {
         self.rows = order.len();
         let blocks = self.blocks();
-        let positions = order.iter().map(|row| *row as usize);
-        self.path.run(Gather {
-            features: rows.features,
-            width,
-            order: positions,
-            blocks: &mut self.values[0][..blocks * width],
-        });
-        let labels = numbers_mut(&mut self.labels);
-        for (label, row) in labels.iter_mut().zip(order) {
-            *label = rows.labels[*row as usize] as f32;
+        let width = self.values[0].len() / self.labels.len();
+        let x = &mut self.values[0][..blocks * width];
+        source.gather_to_train(self.path, order, occasion, x);
+        for (label, row) in numbers_mut(&mut self.labels).iter_mut().zip(order) {
+            *label = labels[*row as usize] as f32;
         }
         let n_last = self.rows - (blocks - 1) * LANES;
         self.last.0[..n_last].fill(1.0);
@@ -125,8 +126,13 @@ impl Pass {
         }
     }
 
-    /// Runs the batch forwards and judges it; running statistics move.
-    pub(crate) fn forward(&mut self, chain: &Chain, parameters: &mut Parameters) -> BatchLoss {
+    /// Runs the batch forwards and judges it against smoothed targets; running statistics move.
+    pub(crate) fn forward(
+        &mut self,
+        chain: &Chain,
+        parameters: &mut Parameters,
+        smoothing: f64,
+    ) -> BatchLoss {
         let path = self.path;
         let blocks = self.blocks();
         running_scales(chain, parameters, &mut self.running);
@@ -181,6 +187,12 @@ impl Pass {
                     });
                 }
                 Kind::Relu => path.run(Relu { x, y }),
+                Kind::Quantize(format) => path.run(Quantize {
+                    x,
+                    format,
+                    y,
+                    relu: step.relu,
+                }),
                 Kind::Dropout { .. } => path.run(Multiply {
                     x,
                     by: &self.masks[idx][..blocks * width],
@@ -194,6 +206,7 @@ impl Pass {
             logits: &self.values[output][..blocks * classes],
             labels: &self.labels[..blocks],
             rows: self.rows,
+            smoothing,
             relu: chain.rectified[output],
             by_logits: &mut self.by_values[output][..blocks * classes],
             blocks,
@@ -210,9 +223,12 @@ impl Pass {
             match chain.steps[idx].kind {
                 Kind::Linear { .. } => self.linear_back(idx, chain, parameters),
                 Kind::Norm { frozen, .. } => self.norm_back(idx, chain, parameters, frozen),
-                Kind::Relu | Kind::Dropout { .. } => self.element_back(idx, chain),
+                Kind::Relu | Kind::Dropout { .. } | Kind::Quantize(_) => {
+                    self.element_back(idx, chain);
+                }
             }
         }
+        parameters.mask(self.path, &mut self.gradient);
         &self.gradient
     }
 
@@ -322,6 +338,13 @@ impl Pass {
                     false => &[],
                 },
                 y: by_x,
+            }),
+            Kind::Quantize(format) => self.path.run(QuantizeBackward {
+                x: &self.values[idx][..n_lanes],
+                format,
+                by_y,
+                by_x,
+                rectified: chain.rectified[idx],
             }),
             // The gradient by the result of a relu is 0 where that is not positive.
             _ => by_x.copy_from_slice(by_y),

@@ -1,8 +1,8 @@
 //! What makes a step of a gradient.
 
-use firebrick_core::recipe::{Optimizer, Recipe};
+use firebrick_core::recipe::{Optimizer, Recipe, clip_factor};
 
-use crate::kernels::{Adam, Lanes, Path, Sgd};
+use crate::kernels::{Adam, Lanes, Path, Sgd, SumSquares};
 use crate::parameters::Parameters;
 
 /// PyTorch's constants of Adam.
@@ -17,6 +17,7 @@ pub(crate) struct Stepper {
     weight_decay: f64,
     momentum: f64,
     nesterov: bool,
+    clip_norm: Option<f64>,
     n_steps: i32,
     /// Adam's mean of gradients, or the velocity of SGD.
     first: Vec<Lanes>,
@@ -36,13 +37,14 @@ impl Stepper {
             weight_decay: recipe.weight_decay,
             momentum: recipe.momentum,
             nesterov: recipe.nesterov,
+            clip_norm: recipe.gradient_clip_norm,
             n_steps: 0,
             first: parameters.gradient(),
             second,
         }
     }
 
-    /// Steps along the gradient.
+    /// Steps along the gradient, clipped as the recipe says.
     ///
     /// # Source
     /// Adam: Kingma and Ba, "Adam", ICLR 2015, algorithm 1, with eps outside the bias correction of
@@ -60,6 +62,10 @@ impl Stepper {
             Optimizer::AdamW => (0.0, 1.0 - rate * self.weight_decay),
             Optimizer::Adam | Optimizer::Sgd => (self.weight_decay, 1.0),
         };
+        let clip = match self.clip_norm {
+            Some(max_norm) => clip_factor(max_norm, path.run(SumSquares { x: gradient }).sqrt()),
+            None => 1.0,
+        };
         let x = parameters.trained_mut();
         match self.kind {
             Optimizer::Adam | Optimizer::AdamW => path.run(Adam {
@@ -72,6 +78,7 @@ impl Stepper {
                 eps: EPS,
                 rate: rate / (1.0 - BETA_1.powi(self.n_steps)),
                 deviation: (1.0 - BETA_2.powi(self.n_steps)).sqrt(),
+                clip,
                 l2,
                 keep,
             }),
@@ -82,6 +89,7 @@ impl Stepper {
                 momentum: self.momentum,
                 nesterov: self.nesterov,
                 rate,
+                clip,
                 l2,
             }),
         }

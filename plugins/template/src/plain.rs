@@ -130,11 +130,14 @@ impl<'a> Training<'a> {
     /// Trains one epoch, counted from 0, and judges it.
     fn epoch(&mut self, idx: usize) -> Result<Epoch, String> {
         let (recipe, rows) = (self.job.recipe, self.job.train);
-        let learning_rate = recipe.learning_rate_at(idx);
+        let batches = recipe.batches(rows.len());
+        let n_steps = batches.len();
+        let mut learning_rate = recipe.learning_rate;
         let seed = self.seed;
         let order = epoch_order(seed, idx, rows.len());
         let (mut total, mut steps) = (Loss::default(), Vec::new());
-        for batch in recipe.batches(rows.len()) {
+        for (step, batch) in batches.into_iter().enumerate() {
+            learning_rate = recipe.learning_rate_at(idx, step, n_steps);
             let loss = self.step(idx, &order[batch], learning_rate)?;
             if !loss.mean().is_finite() {
                 let step = self.n_steps;
@@ -188,9 +191,12 @@ impl<'a> Training<'a> {
         }
         let labels: Vec<u32> = batch.iter().map(|row| rows.labels[*row as usize]).collect();
         let tape = layers::forward(&self.layers, &mut self.weights, features, batch.len())?;
-        let (loss, gradients) = layers::backward(&self.layers, &self.weights, &tape, &labels);
+        let recipe = self.job.recipe;
+        let smoothing = recipe.label_smoothing;
+        let (loss, gradients) =
+            layers::backward(&self.layers, &self.weights, &tape, &labels, smoothing);
         self.n_steps += 1;
-        let (recipe, n_steps) = (self.job.recipe, self.n_steps);
+        let n_steps = self.n_steps;
         self.stepper.step(
             &mut self.weights,
             &gradients,

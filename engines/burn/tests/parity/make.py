@@ -4,10 +4,11 @@
     venv/bin/python engines/burn/tests/parity/make.py
 
 Each file has a network (text form of a graph, first weights under PyTorch's names), rows, and
-runs. A run is a recipe, the mean loss of each step over one epoch that reads the rows in the order
-they have in the file, and what the network is afterwards in evaluation mode: its running statistics
-and its outputs for the first rows. The last batch of the epoch is a partial one. The test arranges
-the rows so that the engine's order for the epoch reads them like that.
+runs. A run is a recipe, the mean loss of each step, and what the network is afterwards in evaluation
+mode: its running statistics and its outputs for the first rows. Most runs are one epoch that reads
+the rows in the order they have in the file, its last batch a partial one; the test arranges the rows
+so that the engine's order for the epoch reads them like that. Runs of several epochs have one batch
+of all rows each, so that no order matters.
 
 The modules are written out here, not made from the graph text, so that a graph that is read
 wrongly does not agree. Numbers are those of float32 on a CPU; PyTorch 2.15 wrote the files.
@@ -19,6 +20,7 @@ import pathlib
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim import lr_scheduler
 
 HERE = pathlib.Path(__file__).parent
 ROWS_JUDGED = 8
@@ -116,39 +118,142 @@ RUNS = {
             "nesterov": True,
             "weight_decay": 0.02,
         },
+        {"optimizer": "adam", "learning_rate": 0.01, "label_smoothing": 0.1},
+        {
+            "optimizer": "sgd",
+            "learning_rate": 0.3,
+            "momentum": 0.9,
+            "weight_decay": 0.02,
+            "gradient_clip_norm": 0.05,
+        },
+        {
+            "optimizer": "adam",
+            "learning_rate": 0.01,
+            "weight_decay": 0.1,
+            "label_smoothing": 0.3,
+            "gradient_clip_norm": 0.02,
+        },
+        {
+            "optimizer": "adamw",
+            "learning_rate": 0.01,
+            "weight_decay": 0.3,
+            "lr_scheduler": "one_cycle",
+        },
+        {
+            "optimizer": "sgd",
+            "learning_rate": 0.2,
+            "momentum": 0.9,
+            "warmup_epochs": 0.5,
+        },
+        {
+            "max_epochs": 24,
+            "batch_size": "all",
+            "optimizer": "adam",
+            "learning_rate": 0.02,
+            "lr_scheduler": "step",
+            "lr_step_epochs": 8,
+            "lr_gamma": 0.3,
+            "warmup_epochs": 5.0,
+        },
+        {
+            "max_epochs": 24,
+            "batch_size": "all",
+            "optimizer": "adam",
+            "learning_rate": 0.02,
+            "lr_scheduler": "cosine",
+        },
     ],
     "pictures": [
         {"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0.9},
         {"optimizer": "adamw", "learning_rate": 0.003, "weight_decay": 0.01},
+        {
+            "optimizer": "sgd",
+            "learning_rate": 0.05,
+            "momentum": 0.9,
+            "nesterov": True,
+            "lr_scheduler": "one_cycle",
+            "label_smoothing": 0.1,
+            "gradient_clip_norm": 0.2,
+        },
     ],
+}
+
+# What a run does not say.
+RECIPE = {
+    "max_epochs": 1,
+    "lr_scheduler": "constant",
+    "lr_step_epochs": None,
+    "lr_gamma": 1.0,
+    "warmup_epochs": 0.0,
+    "weight_decay": 0.0,
+    "momentum": 0.0,
+    "nesterov": False,
+    "label_smoothing": 0.0,
+    "gradient_clip_norm": None,
+    "keep": "last",
+    "patience": None,
+    "log_every_n_steps": 1,
 }
 
 
 def optimizer_of(recipe, parameters):
-    recipe = dict(recipe)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-    kind = kind[recipe.pop("optimizer")]
-    # AdamW decays by default, the recipe does not.
-    return kind(parameters, lr=recipe.pop("learning_rate"), **{"weight_decay": 0.0, **recipe})
+    rate, decay = recipe["learning_rate"], recipe["weight_decay"]
+    if recipe["optimizer"] == "sgd":
+        momentum = {"momentum": recipe["momentum"], "nesterov": recipe["nesterov"]}
+        return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, **momentum)
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe["optimizer"]]
+    return kind(parameters, lr=rate, weight_decay=decay)
+
+
+def schedulers_of(recipe, optimizer, n_steps):
+    """Returns what is stepped after each epoch and what after each step."""
+    epochs, rate = recipe["max_epochs"], recipe["learning_rate"]
+    by_epoch, by_step = [], []
+    if recipe["lr_scheduler"] == "step":
+        by_epoch.append(lr_scheduler.StepLR(optimizer, recipe["lr_step_epochs"], recipe["lr_gamma"]))
+    elif recipe["lr_scheduler"] == "cosine":
+        floor = 0.0 if recipe["optimizer"] == "sgd" else 1e-6
+        by_epoch.append(lr_scheduler.CosineAnnealingLR(optimizer, epochs, floor))
+    elif recipe["lr_scheduler"] == "one_cycle":
+        total = epochs * n_steps
+        by_step.append(lr_scheduler.OneCycleLR(optimizer, rate, total, cycle_momentum=False))
+    warming = int(recipe["warmup_epochs"] * n_steps)
+    if warming:
+        by_step.append(lr_scheduler.LinearLR(optimizer, 1 / warming, 1.0, warming - 1))
+    return by_epoch, by_step
 
 
 def run(network, first, recipe, features, labels):
+    recipe = {**RECIPE, "batch_size": network.BATCH, **recipe}
+    if recipe["batch_size"] == "all":
+        recipe["batch_size"] = network.ROWS
     network.load_state_dict(first)
     network.train()
     optimizer = optimizer_of(recipe, network.parameters())
-    losses = []
-    for x, y in zip(features.split(network.BATCH), labels.split(network.BATCH)):
-        optimizer.zero_grad()
-        loss = F.cross_entropy(network(x), y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
+    batches = list(zip(features.split(recipe["batch_size"]), labels.split(recipe["batch_size"])))
+    by_epoch, by_step = schedulers_of(recipe, optimizer, len(batches))
+    losses, norms = [], []
+    for _ in range(recipe["max_epochs"]):
+        for x, y in batches:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(network(x), y, label_smoothing=recipe["label_smoothing"])
+            loss.backward()
+            if recipe["gradient_clip_norm"]:
+                norm = nn.utils.clip_grad_norm_(network.parameters(), recipe["gradient_clip_norm"])
+                norms.append(norm.item())
+            optimizer.step()
+            for scheduler in by_step:
+                scheduler.step()
+            losses.append(loss.item())
+        for scheduler in by_epoch:
+            scheduler.step()
+    clipped = [norm > recipe["gradient_clip_norm"] for norm in norms]
+    assert all(clipped), "a run that clips clips every gradient"
     network.eval()
     with torch.no_grad():
         outputs = network(features[:ROWS_JUDGED])
     running = {key: numbers(value) for key, value in tensors(network).items() if "running" in key}
-    full = {"weight_decay": 0.0, "momentum": 0.0, "nesterov": False, **recipe}
-    return {"recipe": full, "losses": losses, "running": running, "outputs": numbers(outputs)}
+    return {"recipe": recipe, "losses": losses, "running": running, "outputs": numbers(outputs)}
 
 
 def tensors(network):
@@ -169,7 +274,6 @@ def write(name, network):
     labels = (features.flatten(1) @ teacher).argmax(dim=1)
     content = {
         "graph": network.TEXT,
-        "batch_size": network.BATCH,
         "weights": {key: numbers(value) for key, value in tensors(network).items()},
         "features": [round(value, 2) for value in features.flatten().tolist()],
         "labels": labels.tolist(),

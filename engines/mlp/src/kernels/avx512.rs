@@ -1,13 +1,14 @@
 //! AVX-512: one register a vector.
 
 use std::arch::x86_64::{
-    __m512, _CMP_EQ_OQ, _CMP_GT_OQ, _MM_HINT_T0, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC,
-    _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps, _mm512_castps_pd, _mm512_cmp_ps_mask,
-    _mm512_div_ps, _mm512_fmadd_ps, _mm512_getexp_ps, _mm512_getmant_ps, _mm512_load_ps,
-    _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_maskz_mov_ps, _mm512_max_ps, _mm512_mul_ps,
-    _mm512_reduce_add_ps, _mm512_scalef_ps, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_shuffle_f32x4, _mm512_sqrt_ps, _mm512_store_ps, _mm512_storeu_ps, _mm512_sub_ps,
-    _mm512_unpackhi_pd, _mm512_unpackhi_ps, _mm512_unpacklo_pd, _mm512_unpacklo_ps,
+    __m512, _CMP_EQ_OQ, _CMP_GT_OQ, _MM_FROUND_NO_EXC, _MM_FROUND_TO_NEAREST_INT, _MM_HINT_T0,
+    _MM_MANT_NORM_1_2, _MM_MANT_SIGN_SRC, _mm_prefetch, _mm512_add_ps, _mm512_castpd_ps,
+    _mm512_castps_pd, _mm512_cmp_ps_mask, _mm512_div_ps, _mm512_fmadd_ps, _mm512_getexp_ps,
+    _mm512_getmant_ps, _mm512_load_ps, _mm512_loadu_ps, _mm512_mask_blend_ps, _mm512_maskz_mov_ps,
+    _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_reduce_add_ps, _mm512_roundscale_ps,
+    _mm512_scalef_ps, _mm512_set1_ps, _mm512_setzero_ps, _mm512_shuffle_f32x4, _mm512_sqrt_ps,
+    _mm512_store_ps, _mm512_storeu_ps, _mm512_sub_ps, _mm512_unpackhi_pd, _mm512_unpackhi_ps,
+    _mm512_unpacklo_pd, _mm512_unpacklo_ps,
 };
 
 use super::Lanes;
@@ -131,6 +132,19 @@ impl Simd for Avx512 {
         // Of a NaN and a number, the instruction returns the second.
         // SAFETY: as for all blocks here.
         unsafe { _mm512_max_ps(least, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn at_most(x: __m512, most: __m512) -> __m512 {
+        // As `at_least`.
+        // SAFETY: as for all blocks here.
+        unsafe { _mm512_min_ps(most, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn round(x: __m512) -> __m512 {
+        // SAFETY: as for all blocks here.
+        unsafe { _mm512_roundscale_ps::<{ _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC }>(x) }
     }
 
     #[inline(always)]

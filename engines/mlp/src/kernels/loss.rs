@@ -3,7 +3,8 @@
 use super::simd::Simd;
 use super::{Kernel, LANES, Lanes, check_values};
 
-/// The cross-entropy of a batch, and the gradient of its mean by the logits.
+/// The cross-entropy of a batch against smoothed targets, and the gradient of its mean by the
+/// logits.
 ///
 /// Of equal logits the first counts. A logit that is no number makes the loss of its row no
 /// number.
@@ -14,6 +15,8 @@ pub(crate) struct CrossEntropy<'a> {
     pub(crate) labels: &'a [Lanes],
     /// How many rows there are.
     pub(crate) rows: usize,
+    /// Which share of the target is spread evenly over all classes.
+    pub(crate) smoothing: f64,
     /// Whether logits are the result of a relu, whose gradient is taken too.
     pub(crate) relu: bool,
     /// `[blocks][classes]`.
@@ -25,7 +28,7 @@ pub(crate) struct CrossEntropy<'a> {
 /// What a batch came to.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct BatchLoss {
-    /// The sum of the cross-entropies of the rows, in nats.
+    /// The sum of the cross-entropies of the rows, in nats, smoothed as was asked.
     pub(crate) loss: f64,
     /// How many rows were right.
     pub(crate) right: usize,
@@ -61,6 +64,9 @@ impl Kernel for CrossEntropy<'_> {
     unsafe fn run<S: Simd>(self) -> BatchLoss {
         let (mut loss, mut right) = ([0.0_f64; LANES], [0.0_f32; LANES]);
         let share = 1.0 / self.rows as f32;
+        let of_label = (1.0 - self.smoothing) as f32;
+        // Of 0 it stays -0, which changes no product that it is added to.
+        let of_any = -(self.smoothing / self.classes as f64) as f32;
         for block in 0..self.blocks {
             let rows = (self.rows - block * LANES).min(LANES);
             let mut shares = Lanes([share; LANES]);
@@ -75,14 +81,20 @@ impl Kernel for CrossEntropy<'_> {
                     classes: self.classes,
                 };
                 let exps = self.by_logits.as_mut_ptr().add(at);
-                let (sum, lane_losses, lane_hits) = row.judge::<S>(exps);
+                let (sum, mut lane_losses, lane_hits) = row.judge::<S>(exps);
+                if self.smoothing > 0.0 {
+                    let smoothing = S::splat(self.smoothing as f32);
+                    lane_losses = S::fma(row.lead::<S>(), smoothing, lane_losses);
+                }
                 S::store(&mut losses, lane_losses);
                 S::store(&mut hits, lane_hits);
                 let (share, zero) = (S::load(&shares), S::splat(0.0));
                 let scale = S::div(share, sum);
+                let of_label = S::mul(share, S::splat(of_label));
+                let of_any = S::mul(share, S::splat(of_any));
                 for class in 0..self.classes {
-                    let hit = S::if_equal(row.label, S::splat(class as f32), share);
-                    let mut gradient = S::sub(S::mul(S::load(exps.add(class)), scale), hit);
+                    let hit = S::if_equal(row.label, S::splat(class as f32), of_label);
+                    let mut gradient = S::sub(S::fma(S::load(exps.add(class)), scale, of_any), hit);
                     if self.relu {
                         let logit = S::load(row.logits.add(class));
                         gradient = S::if_greater(logit, zero, gradient, zero);
@@ -170,6 +182,24 @@ impl<V: Copy> Row<V> {
             let losses = S::sub(ln::<S>(sum), S::sub(of_label, top));
             let right = S::if_equal(self.label, first_top, S::splat(1.0));
             (sum, losses, right)
+        }
+    }
+
+    /// Returns by how much the logit of the label is above the mean of all.
+    #[inline(always)]
+    unsafe fn lead<S: Simd<Vector = V>>(&self) -> V {
+        // SAFETY: classes are in the block.
+        unsafe {
+            let (mut sum, mut of_label) = (S::splat(0.0), S::splat(0.0));
+            for class in 0..self.classes {
+                let logit = S::load(self.logits.add(class));
+                sum = S::add(sum, logit);
+                of_label = S::add(
+                    of_label,
+                    S::if_equal(self.label, S::splat(class as f32), logit),
+                );
+            }
+            S::sub(of_label, S::mul(sum, S::splat(1.0 / self.classes as f32)))
         }
     }
 }

@@ -34,9 +34,12 @@ pub(crate) mod counting;
 mod elements;
 mod linear;
 mod loss;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod norm;
 mod optimizer;
 mod portable;
+mod quantize;
 mod rows;
 mod simd;
 #[cfg(test)]
@@ -46,7 +49,8 @@ pub(crate) use elements::{Multiply, Relu};
 pub(crate) use linear::{LinearBackward, LinearForward, SumRows, WeightGradient};
 pub(crate) use loss::{BatchLoss, CrossEntropy, Judge};
 pub(crate) use norm::{NormBackward, NormForward, NormGradients, NormStatistics};
-pub(crate) use optimizer::{Adam, Sgd};
+pub(crate) use optimizer::{Adam, Sgd, SumSquares};
+pub(crate) use quantize::{MaskNumbers, Quantize, QuantizeBackward, QuantizeNumbers};
 pub(crate) use rows::{Gather, scatter};
 
 use portable::Portable;
@@ -92,6 +96,8 @@ enum Kind {
     Avx512,
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     Portable,
 }
 
@@ -112,6 +118,11 @@ impl Path {
                 paths.push(Self(Kind::Avx2));
             }
         }
+        // Miri knows few of its instructions; of those of x86-64 it says itself that it has none.
+        #[cfg(all(target_arch = "aarch64", not(miri)))]
+        if std::arch::is_aarch64_feature_detected!("neon") {
+            paths.push(Self(Kind::Neon));
+        }
         paths.push(Self(Kind::Portable));
         paths
     }
@@ -123,6 +134,8 @@ impl Path {
             Kind::Avx512 => "avx512",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => "neon",
             Kind::Portable => "portable",
         }
     }
@@ -140,6 +153,9 @@ impl Path {
             // SAFETY: likewise.
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => unsafe { on_avx2(kernel) },
+            // SAFETY: likewise.
+            #[cfg(target_arch = "aarch64")]
+            Kind::Neon => unsafe { on_neon(kernel) },
             // SAFETY: it needs no features, and the sizes were checked.
             Kind::Portable => unsafe { on_any(kernel) },
         }
@@ -173,6 +189,13 @@ unsafe fn on_avx512<K: Kernel>(kernel: K) -> K::Output {
 unsafe fn on_avx2<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: as the caller promises.
     unsafe { kernel.run::<avx2::Avx2>() }
+}
+
+#[cfg(target_arch = "aarch64")]
+#[target_feature(enable = "neon")]
+unsafe fn on_neon<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: as the caller promises.
+    unsafe { kernel.run::<neon::Neon>() }
 }
 
 #[inline(never)]

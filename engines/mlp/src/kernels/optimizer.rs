@@ -1,11 +1,21 @@
 //! Steps along the gradient, over all parameters at once.
 
 use super::simd::Simd;
-use super::{Kernel, Lanes};
+use super::{Kernel, LANES, Lanes};
+
+/// The sum of the squares of all numbers.
+///
+/// Lanes add up in float32 over [`STRETCH`] vectors, everything else in f64, in one order.
+pub(crate) struct SumSquares<'a> {
+    pub(crate) x: &'a [Lanes],
+}
+
+/// After how many vectors lanes go over to f64.
+const STRETCH: usize = 64;
 
 /// A step of Adam, its bias corrections folded into `rate` and `deviation`:
-/// `x = x * keep - rate * m / (sqrt(v) / deviation + eps)`, after the moments took in the gradient
-/// plus `l2 * x`.
+/// `x = x * keep - rate * m / (sqrt(v) / deviation + eps)`, after the moments took in
+/// `gradient * clip + l2 * x`.
 pub(crate) struct Adam<'a> {
     pub(crate) x: &'a mut [Lanes],
     pub(crate) gradient: &'a [Lanes],
@@ -18,11 +28,12 @@ pub(crate) struct Adam<'a> {
     pub(crate) eps: f64,
     pub(crate) rate: f64,
     pub(crate) deviation: f64,
+    pub(crate) clip: f64,
     pub(crate) l2: f64,
     pub(crate) keep: f64,
 }
 
-/// A step of gradient descent with momentum: the velocity takes in the gradient plus `l2 * x`, and
+/// A step of gradient descent with momentum: the velocity takes in `gradient * clip + l2 * x`, and
 /// `x = x - rate * (velocity * along + gradient * ahead)`.
 pub(crate) struct Sgd<'a> {
     pub(crate) x: &'a mut [Lanes],
@@ -31,7 +42,35 @@ pub(crate) struct Sgd<'a> {
     pub(crate) momentum: f64,
     pub(crate) nesterov: bool,
     pub(crate) rate: f64,
+    pub(crate) clip: f64,
     pub(crate) l2: f64,
+}
+
+impl Kernel for SumSquares<'_> {
+    type Output = f64;
+
+    fn check(&self) {}
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) -> f64 {
+        let mut sums = [0.0_f64; LANES];
+        for stretch in self.x.chunks(STRETCH) {
+            let mut lanes = Lanes::ZERO;
+            // SAFETY: references can be read and written.
+            unsafe {
+                let mut sum = S::splat(0.0);
+                for x in stretch {
+                    let x = S::load(x);
+                    sum = S::fma(x, x, sum);
+                }
+                S::store(&mut lanes, sum);
+            }
+            for k in 0..LANES {
+                sums[k] += f64::from(lanes.0[k]);
+            }
+        }
+        sums.iter().sum()
+    }
 }
 
 impl Kernel for Adam<'_> {
@@ -52,6 +91,7 @@ impl Kernel for Adam<'_> {
             let (rate, eps) = (S::splat(self.rate as f32), S::splat(self.eps as f32));
             let deviation = S::splat((1.0 / self.deviation) as f32);
             let (l2, keep) = (S::splat(self.l2 as f32), S::splat(self.keep as f32));
+            let clip = S::splat(self.clip as f32);
             for k in 0..self.x.len() {
                 let at = self.x.as_mut_ptr().add(k);
                 let (first_at, second_at) = (
@@ -59,7 +99,8 @@ impl Kernel for Adam<'_> {
                     self.second.as_mut_ptr().add(k),
                 );
                 let x = S::load(at);
-                let gradient = S::fma(x, l2, S::load(self.gradient.as_ptr().add(k)));
+                let gradient = S::mul(S::load(self.gradient.as_ptr().add(k)), clip);
+                let gradient = S::fma(x, l2, gradient);
                 let first = S::fma(S::load(first_at), beta_1, S::mul(gradient, rest_1));
                 let squared = S::mul(S::mul(gradient, gradient), rest_2);
                 let second = S::fma(S::load(second_at), beta_2, squared);
@@ -87,11 +128,13 @@ impl Kernel for Sgd<'_> {
         unsafe {
             let (l2, rate) = (S::splat(self.l2 as f32), S::splat(self.rate as f32));
             let momentum = S::splat(self.momentum as f32);
+            let clip = S::splat(self.clip as f32);
             for k in 0..self.x.len() {
                 let at = self.x.as_mut_ptr().add(k);
                 let velocity_at = self.velocity.as_mut_ptr().add(k);
                 let x = S::load(at);
-                let gradient = S::fma(x, l2, S::load(self.gradient.as_ptr().add(k)));
+                let gradient = S::mul(S::load(self.gradient.as_ptr().add(k)), clip);
+                let gradient = S::fma(x, l2, gradient);
                 let velocity = S::fma(S::load(velocity_at), momentum, gradient);
                 S::store(velocity_at, velocity);
                 let direction = match self.nesterov {

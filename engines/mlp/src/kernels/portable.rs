@@ -119,6 +119,16 @@ impl Simd for Portable {
     }
 
     #[inline(always)]
+    unsafe fn at_most(x: [f32; 16], most: [f32; 16]) -> [f32; 16] {
+        zip(x, most, |x, most| if x > most { most } else { x })
+    }
+
+    #[inline(always)]
+    unsafe fn round(x: [f32; 16]) -> [f32; 16] {
+        map(x, f32::round_ties_even)
+    }
+
+    #[inline(always)]
     unsafe fn if_greater(
         a: [f32; 16],
         b: [f32; 16],

@@ -40,6 +40,10 @@ pub(crate) trait Simd: Copy {
     unsafe fn sqrt(x: Self::Vector) -> Self::Vector;
     /// The larger one; NaN where `x` is NaN.
     unsafe fn at_least(x: Self::Vector, least: Self::Vector) -> Self::Vector;
+    /// The smaller one; NaN where `x` is NaN.
+    unsafe fn at_most(x: Self::Vector, most: Self::Vector) -> Self::Vector;
+    /// The nearest whole number, of two equally near ones the even one; zero keeps its sign.
+    unsafe fn round(x: Self::Vector) -> Self::Vector;
     /// `then` where `a > b`, else `otherwise`.
     unsafe fn if_greater(
         a: Self::Vector,

@@ -285,18 +285,38 @@ fn cross_entropy_is_that_of_core_and_its_gradient_sums_to_nothing() {
         let mut flat = Vec::new();
         scatter(&logits.lanes, classes, rows, &mut flat);
         let expected = Evaluation::of(&flat, &classes_of);
+        // How far the logits of the labels are above the mean of their row, in all.
+        let lead = |(row, label): (&[f32], &u32)| {
+            let mean = row.iter().copied().map(f64::from).sum::<f64>() / classes as f64;
+            f64::from(row[*label as usize]) - mean
+        };
+        let leads: f64 = flat.chunks(classes).zip(&classes_of).map(lead).sum();
         for path in Path::available() {
             let mut gradient = Values::zeroes(blocks, classes);
             let batch = path.run(CrossEntropy {
                 logits: &logits.lanes,
                 labels: &labels,
                 rows,
+                smoothing: 0.0,
                 relu: false,
                 by_logits: &mut gradient.lanes,
                 blocks,
                 classes,
             });
             near(batch.loss / rows as f64, expected.loss, "loss", path);
+            let mut by_smoothed = Values::zeroes(blocks, classes);
+            let smoothed = path.run(CrossEntropy {
+                logits: &logits.lanes,
+                labels: &labels,
+                rows,
+                smoothing: 0.2,
+                relu: false,
+                by_logits: &mut by_smoothed.lanes,
+                blocks,
+                classes,
+            });
+            near(smoothed.loss, batch.loss + 0.2 * leads, "smoothed", path);
+            assert_eq!(smoothed.right, batch.right, "targets change no answer");
             assert_eq!(batch.right as f64 / rows as f64, expected.accuracy);
             let mut judged = [vec![Lanes::ZERO; blocks], vec![Lanes::ZERO; blocks]];
             let [losses, right] = &mut judged;
@@ -311,12 +331,14 @@ fn cross_entropy_is_that_of_core_and_its_gradient_sums_to_nothing() {
             let sum = |lanes: &[Lanes]| numbers(lanes)[..rows].iter().copied().map(f64::from).sum();
             near(sum(&judged[0]), batch.loss, "losses", path);
             near(sum(&judged[1]), batch.right as f64, "right", path);
-            for row in 0..blocks * LANES {
-                let sum: f64 = (0..classes).map(|class| gradient.at(row, class)).sum();
-                assert!(sum.abs() < 1e-6, "row {row} on {}: {sum}", path.name());
-                if row >= rows {
-                    let none = (0..classes).all(|class| gradient.at(row, class) == 0.0);
-                    assert!(none, "row {row} is not there");
+            for gradient in [gradient, by_smoothed] {
+                for row in 0..blocks * LANES {
+                    let sum: f64 = (0..classes).map(|class| gradient.at(row, class)).sum();
+                    assert!(sum.abs() < 1e-6, "row {row} on {}: {sum}", path.name());
+                    if row >= rows {
+                        let none = (0..classes).all(|class| gradient.at(row, class) == 0.0);
+                        assert!(none, "row {row} is not there");
+                    }
                 }
             }
         }
@@ -326,11 +348,12 @@ fn cross_entropy_is_that_of_core_and_its_gradient_sums_to_nothing() {
 #[test]
 fn a_logit_that_is_no_number_makes_the_loss_no_number() {
     for path in Path::available() {
-        for (at, value) in [
-            (0, f32::NAN),
-            (1, f32::NAN),
-            (2, f32::NAN),
-            (1, f32::INFINITY),
+        for (at, value, smoothing) in [
+            (0, f32::NAN, 0.0),
+            (1, f32::NAN, 0.0),
+            (2, f32::NAN, 0.0),
+            (2, f32::NAN, 0.1),
+            (1, f32::INFINITY, 0.0),
         ] {
             let mut logits = [
                 Lanes([0.5; LANES]),
@@ -342,6 +365,7 @@ fn a_logit_that_is_no_number_makes_the_loss_no_number() {
                 logits: &logits,
                 labels: &[Lanes::ZERO],
                 rows: LANES,
+                smoothing,
                 relu: false,
                 by_logits: &mut [Lanes::ZERO; 3],
                 blocks: 1,
@@ -447,6 +471,7 @@ fn optimisers_step_as_their_formulas_say() {
             eps: 1e-8,
             rate: 0.01,
             deviation: 0.5,
+            clip: 0.7,
             l2: 0.1,
             keep: 0.95,
         });
@@ -459,10 +484,11 @@ fn optimisers_step_as_their_formulas_say() {
             momentum: 0.9,
             nesterov: true,
             rate: 0.01,
+            clip: 0.7,
             l2: 0.1,
         });
         for row in 0..n * LANES {
-            let (x, g) = (x.at(row, 0), gradient.at(row, 0) + 0.1 * x.at(row, 0));
+            let (x, g) = (x.at(row, 0), gradient.at(row, 0) * 0.7 + 0.1 * x.at(row, 0));
             let (m, v) = (0.2 * 0.9 + 0.1 * g, 0.3 * 0.999 + 0.001 * g * g);
             let expected = x * 0.95 - 0.01 * m / (v.sqrt() / 0.5 + 1e-8);
             near(f64::from(numbers(&moved)[row]), expected, "adam", path);
@@ -476,6 +502,23 @@ fn optimisers_step_as_their_formulas_say() {
                 "sgd",
                 path,
             );
+        }
+    }
+}
+
+#[test]
+fn squares_are_summed() {
+    // Less than a stretch of lanes, one, and some with a rest.
+    for n in [0, 1, 63, 64, 200] {
+        let x = Values::random(&mut stream(6, Purpose::Dataset, 0), n, 1);
+        let expected: f64 = numbers(&x.lanes)
+            .iter()
+            .map(|x| f64::from(*x).powi(2))
+            .sum();
+        for path in Path::available() {
+            let sum = path.run(SumSquares { x: &x.lanes });
+            let off = (sum - expected).abs();
+            assert!(off <= 1e-6 * expected, "{n} on {}: {off}", path.name());
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use firebrick_sdk::core::recipe::Optimizer;
+use firebrick_sdk::core::recipe::{Optimizer, clip_factor};
 use firebrick_sdk::prelude::*;
 
 /// One layer of a chain, with the keys of its tensors.
@@ -167,15 +167,16 @@ pub fn forward(
     Ok(tape)
 }
 
-/// Returns the loss of a batch and the gradients of its mean by key.
+/// Returns the loss of a batch against smoothed targets and the gradients of its mean by key.
 pub fn backward(
     layers: &[Layer],
     weights: &Weights,
     tape: &Tape,
     labels: &[u32],
+    smoothing: f64,
 ) -> (Loss, BTreeMap<String, Vec<f32>>) {
     let n_rows = labels.len();
-    let (loss, mut gradient) = cross_entropy(&tape.logits, labels);
+    let (loss, mut gradient) = cross_entropy(&tape.logits, labels, smoothing);
     let mut gradients = BTreeMap::new();
     for (idx, layer) in layers.iter().enumerate().rev() {
         let inputs = &tape.inputs[idx];
@@ -281,8 +282,9 @@ fn statistics(values: &[f32], width: usize, n_rows: usize) -> (Vec<f32>, Vec<f32
     (mean, var)
 }
 
-/// Returns the loss of a batch and the gradient of its mean by logit.
-fn cross_entropy(logits: &[f32], labels: &[u32]) -> (Loss, Vec<f32>) {
+/// Returns the loss of a batch and the gradient of its mean by logit; a share of the target,
+/// `smoothing`, is spread evenly over all classes.
+fn cross_entropy(logits: &[f32], labels: &[u32], smoothing: f64) -> (Loss, Vec<f32>) {
     let n_classes = logits.len() / labels.len();
     let mut loss = Loss {
         n_rows: labels.len(),
@@ -297,10 +299,14 @@ fn cross_entropy(logits: &[f32], labels: &[u32]) -> (Loss, Vec<f32>) {
             .map(|logit| f64::from(logit - top).exp())
             .collect();
         let sum: f64 = powers.iter().sum();
-        loss.sum += sum.ln() - f64::from(row[label] - top);
         loss.right += usize::from(row.iter().position(|logit| *logit == top) == Some(label));
         for (class, power) in powers.iter().enumerate() {
-            let target = f64::from(u8::from(class == label));
+            let is_label = f64::from(u8::from(class == label));
+            let target = (1.0 - smoothing) * is_label + smoothing / n_classes as f64;
+            // What is no target costs nothing, even where its logit is infinitely low.
+            if target > 0.0 {
+                loss.sum += target * (sum.ln() - f64::from(row[class] - top));
+            }
             gradient.push(((power / sum - target) / labels.len() as f64) as f32);
         }
     }
@@ -335,12 +341,13 @@ impl Stepper {
         let correction = |beta: f64| (1.0 - beta.powi(steps)) as f32;
         let (first_share, second_share) = (correction(0.9), correction(0.999));
         let momentum = recipe.momentum as f32;
+        let clip = clip(gradients, recipe.gradient_clip_norm);
         for (key, gradient) in gradients {
             let zeros = || vec![0.0; gradient.len()];
             let moments = self.moments.entry(key.clone());
             let (first, second) = moments.or_insert_with(|| (zeros(), zeros()));
             for (at, weight) in tensor_mut(weights, key).iter_mut().enumerate() {
-                let mut g = gradient[at];
+                let mut g = clip * gradient[at];
                 match recipe.optimizer {
                     Optimizer::AdamW => *weight -= rate * decay * *weight,
                     Optimizer::Adam | Optimizer::Sgd => g += decay * *weight,
@@ -359,4 +366,12 @@ impl Stepper {
             }
         }
     }
+}
+
+/// Returns what gradients are multiplied with so that their norm is at most `max_norm`.
+fn clip(gradients: &BTreeMap<String, Vec<f32>>, max_norm: Option<f64>) -> f32 {
+    let squares = gradients.values().flatten().map(|g| f64::from(*g).powi(2));
+    max_norm.map_or(1.0, |max_norm| {
+        clip_factor(max_norm, squares.sum::<f64>().sqrt()) as f32
+    })
 }

@@ -1,0 +1,274 @@
+//! Networks with number formats.
+
+use std::collections::BTreeMap;
+
+use firebrick_core::formats::{FixedPoint, Quantizer};
+use firebrick_core::graph::{Node, Op};
+
+use super::*;
+
+const FORMATS: &str = "data_in=integer(8, 4) weight=integer(8, 5) bias=integer(8, 5)";
+const DATA: &str = "data_in=integer(8, 4)";
+
+/// Layers alone: everything that is added is a small multiple of a power of two, so that no sum is
+/// rounded.
+const EXACT: &str = "
+    x = input[7]
+    a = linear(x, out=21) @ FORMATS
+    b = relu(a) @ DATA
+    c = dropout(b, p=0.25)
+    d = linear(c, out=10) @ FORMATS
+    e = relu(d)
+    f = linear(e, out=3) @ FORMATS
+    y = output(f)";
+
+/// With normalisations, of which one has formats too.
+const NORMED: &str = "
+    x = input[7]
+    n = batch_norm(x) @ FORMATS
+    a = linear(n, out=21) @ FORMATS
+    m = batch_norm(a)
+    b = relu(m) @ DATA
+    f = linear(b, out=3) @ FORMATS
+    y = output(f)";
+
+fn graph(text: &str) -> Graph {
+    let text = text.replace("FORMATS", FORMATS).replace("DATA", DATA);
+    text.parse().unwrap()
+}
+
+/// A network in evaluation, row by row, number by number: sums in f64, formats by core.
+struct Reference<'a> {
+    graph: &'a Graph,
+    weights: &'a Weights,
+    /// How near, in steps, a number came to where rounding turns round, without what was there.
+    nearest_half: f64,
+}
+
+impl Reference<'_> {
+    fn store(&mut self, node: &Node, operand: &str, x: &mut [f64]) {
+        if let Some(format) = node.annotations.formats.get(operand) {
+            let Quantizer::FixedPoint(format) = Quantizer::of(format).unwrap();
+            for x in x {
+                let steps = *x * f64::from(format.scale());
+                let from_half = (steps - steps.floor() - 0.5).abs();
+                if from_half > 0.0 {
+                    self.nearest_half = self.nearest_half.min(from_half);
+                }
+                *x = f64::from(format.quantize(*x as f32));
+            }
+        }
+    }
+
+    /// Returns the logits of a row.
+    fn logits(&mut self, row: &[f32]) -> Vec<f64> {
+        self.nearest_half = f64::INFINITY;
+        let mut x: Vec<f64> = row.iter().copied().map(f64::from).collect();
+        for node in self.graph.nodes() {
+            // Weights are in float32: how near they are to a half is no matter.
+            let mut tensors = BTreeMap::new();
+            for name in ["weight", "bias", "running_mean", "running_var"] {
+                if let Some(tensor) = self.weights.get(&format!("{}.{name}", node.name)) {
+                    let mut data: Vec<f64> = tensor.data.iter().copied().map(f64::from).collect();
+                    let before = self.nearest_half;
+                    self.store(node, name, &mut data);
+                    self.nearest_half = before;
+                    tensors.insert(name, data);
+                }
+            }
+            self.store(node, "data_in", &mut x);
+            match node.op {
+                Op::Linear { in_features, .. } => {
+                    let rows = tensors["weight"].chunks(in_features);
+                    let dot = |w: &[f64]| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
+                    x = rows
+                        .map(dot)
+                        .zip(&tensors["bias"])
+                        .map(|(y, b)| y + b)
+                        .collect();
+                }
+                Op::BatchNorm { eps, .. } => {
+                    for (idx, x) in x.iter_mut().enumerate() {
+                        let deviation = (tensors["running_var"][idx] + eps).sqrt();
+                        let centred = *x - tensors["running_mean"][idx];
+                        *x = centred / deviation * tensors["weight"][idx] + tensors["bias"][idx];
+                    }
+                }
+                Op::Relu => x.iter_mut().for_each(|x| *x = x.max(0.0)),
+                _ => {}
+            }
+        }
+        x
+    }
+}
+
+/// Trains a network and returns its weights.
+fn trained_on(graph: &Graph, path: Path) -> Weights {
+    let rows = rows(graph, 96);
+    let job = TrainJob {
+        candidates: &candidates(graph, 1),
+        train: rows.rows(),
+        validation: rows.rows(),
+        recipe: &recipe(4, 16),
+        placement: &placement(1),
+    };
+    let outcomes = MlpEngine::on(path).train(&job, &Silent).unwrap();
+    trained(&outcomes[0]).weights.clone()
+}
+
+#[test]
+fn layers_compute_what_core_says_bit_for_bit() {
+    let graph = graph(EXACT);
+    let rows = rows(&graph, 200);
+    for path in Path::available() {
+        let weights = trained_on(&graph, path);
+        let mut reference = Reference {
+            graph: &graph,
+            weights: &weights,
+            nearest_half: 0.0,
+        };
+        let engine = MlpEngine::on(path);
+        let logits = engine.predict(&graph, &weights, rows.features.borrow(), &placement(1));
+        let expected = rows
+            .features
+            .numbers()
+            .chunks(7)
+            .flat_map(|row| reference.logits(row));
+        for (found, expected) in logits.unwrap().into_iter().zip(expected) {
+            assert_eq!(f64::from(found), expected, "{}", path.name());
+        }
+    }
+}
+
+#[test]
+fn normalised_networks_compute_what_core_says() {
+    let graph = graph(NORMED);
+    let rows = rows(&graph, 200);
+    for path in Path::available() {
+        let weights = trained_on(&graph, path);
+        let mut reference = Reference {
+            graph: &graph,
+            weights: &weights,
+            nearest_half: 0.0,
+        };
+        let engine = MlpEngine::on(path);
+        let logits = engine
+            .predict(&graph, &weights, rows.features.borrow(), &placement(1))
+            .unwrap();
+        let (mut expected, mut n_sure) = (Vec::new(), 0);
+        for (row, found) in rows.features.numbers().chunks(7).zip(logits.chunks(3)) {
+            let logits = reference.logits(row);
+            // Where the reference is this near to a half, float32 may round to the other side.
+            if reference.nearest_half > 1e-4 {
+                n_sure += 1;
+                for (found, expected) in found.iter().zip(&logits) {
+                    let off = (f64::from(*found) - expected).abs();
+                    assert!(off < 1e-6, "{found}, not {expected}, on {}", path.name());
+                }
+            }
+            expected.extend(logits.into_iter().map(|logit| logit as f32));
+        }
+        assert!(n_sure > 180, "{n_sure} rows can be compared");
+        let judged = engine.evaluate(&graph, &weights, rows.rows(), &placement(1));
+        let (judged, expected) = (judged.unwrap(), Evaluation::of(&expected, &rows.labels));
+        assert!((judged.loss - expected.loss).abs() < 1e-3);
+    }
+}
+
+#[test]
+fn what_is_handed_back_is_float32_and_what_is_computed_with_is_not() {
+    let graph = graph(NORMED);
+    let weights = trained_on(&graph, Path::available()[0]);
+    let format = FixedPoint::new(8, 5).unwrap();
+    let mut stored = weights.clone();
+    for key in [
+        "n.weight", "n.bias", "a.weight", "a.bias", "f.weight", "f.bias",
+    ] {
+        let data = &mut stored.0.get_mut(key).unwrap().data;
+        data.iter_mut().for_each(|x| *x = format.quantize(*x));
+        assert_ne!(data, &weights.0[key].data, "{key} is trained in float32");
+    }
+    let features = rows(&graph, 50).features;
+    let logits = |weights| {
+        let engine = MlpEngine::new();
+        engine
+            .predict(&graph, weights, features.borrow(), &placement(1))
+            .unwrap()
+    };
+    assert_eq!(logits(&weights), logits(&stored));
+}
+
+#[test]
+fn weights_that_are_frozen_are_quantised_and_stay() {
+    let text = NORMED.replace("out=21) @", "out=21) @ frozen");
+    let graph = graph(&text);
+    let weights = trained_on(&graph, Path::available()[0]);
+    assert_eq!(
+        weights.get("a.weight"),
+        Weights::init(&graph, 0).get("a.weight")
+    );
+    let float = self::graph(&text.replace("frozen FORMATS", "frozen DATA"));
+    let features = rows(&graph, 20).features;
+    let logits =
+        |graph| MlpEngine::new().predict(graph, &weights, features.borrow(), &placement(1));
+    assert_ne!(logits(&graph).unwrap(), logits(&float).unwrap());
+}
+
+#[test]
+fn many_bits_train_as_float32_does() {
+    let plain = graph(&NORMED.replace("@ FORMATS", "").replace("@ DATA", ""));
+    let wide = "data_in=integer(24, 18) weight=integer(24, 20) bias=integer(24, 20)";
+    let wide = NORMED
+        .replace("FORMATS", wide)
+        .replace("DATA", "data_in=integer(24, 18)");
+    let narrow = NORMED
+        .replace("FORMATS", "weight=integer(2, 1)")
+        .replace("@ DATA", "");
+    let [plain, wide, narrow] = [plain, graph(&wide), graph(&narrow)].map(|graph| {
+        // Adam would blow up what rounding makes of the gradient by `a.bias`, which is 0.
+        let descent = Recipe {
+            optimizer: Optimizer::Sgd,
+            learning_rate: 0.05,
+            ..recipe(5, 16)
+        };
+        let outcomes = train(&candidates(&graph, 1), &descent, 1, &Silent);
+        trained(&outcomes[0]).epochs.last().unwrap().validation
+    });
+    assert!((plain.loss - wide.loss).abs() < 1e-4, "{plain:?}, {wide:?}");
+    // That formats are seen at all.
+    assert!(
+        (plain.loss - narrow.loss).abs() > 1e-2,
+        "{plain:?}, {narrow:?}"
+    );
+}
+
+#[test]
+fn a_quantised_network_learns() {
+    let graph = graph(NORMED);
+    let outcomes = train(&candidates(&graph, 1), &recipe(12, 16), 1, &Silent);
+    let epochs = &trained(&outcomes[0]).epochs;
+    let (first, last) = (epochs[0].train_loss, epochs[11].train_loss);
+    assert!(last < 0.7 * first, "{first} to {last}");
+}
+
+#[test]
+fn threads_change_no_bit_of_quantised_candidates() {
+    let graphs = [graph(EXACT), graph(NORMED), graph(EXACT)];
+    let candidate = |(seed, graph): (usize, &Graph)| Candidate {
+        graph: graph.clone(),
+        seed: seed as u64,
+        weights: None,
+    };
+    let candidates: Vec<Candidate> = graphs.iter().enumerate().map(candidate).collect();
+    let [one, three] = [1, 3].map(|threads| train(&candidates, &recipe(3, 25), threads, &Silent));
+    for (one, three) in one.iter().zip(&three) {
+        assert_eq!(trained(one), trained(three));
+    }
+}
+
+#[test]
+fn quantised_steps_allocate_nothing() {
+    let graph = graph(NORMED);
+    // 2 steps an epoch, and 100.
+    assert_eq!(allocations_of(&graph, 64), allocations_of(&graph, 3200));
+}
