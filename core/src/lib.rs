@@ -4,6 +4,7 @@
 //! third party implements is a trait defined here. Nothing in this crate reads a file, the
 //! environment or the time, so that the same call always gives the same answer.
 
+pub mod channels;
 pub mod costs;
 pub mod dataset;
 pub mod engine;
@@ -12,6 +13,7 @@ pub mod front;
 pub mod graph;
 pub mod hint;
 pub mod images;
+pub mod inherit;
 pub mod model;
 pub mod objective;
 pub mod pass;

@@ -31,6 +31,9 @@ pub enum Purpose {
     /// How a picture is changed before it is trained on; the counter is the epoch, counted from 0,
     /// times 2^32 plus the row.
     Augment = 7,
+    /// What a candidate's first weights take from those of a base; the counter is that of a bundle
+    /// of channels, or 2^32 and the position of the node that reads copies.
+    Inherit = 8,
 }
 
 /// Returns the stream number `counter` of a purpose under a seed.

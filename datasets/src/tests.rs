@@ -215,7 +215,7 @@ fn the_seed_of_a_study_moves_jets_between_splits_but_makes_no_others() {
         })
         .unwrap();
         let all = splits(&dataset)
-            .map(|split| split.features.clone())
+            .map(|split| split.features.numbers())
             .concat();
         let mut rows: Vec<Vec<u32>> = all
             .chunks(16)

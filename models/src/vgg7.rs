@@ -113,7 +113,7 @@ impl Model for Vgg {
     ) -> Result<Graph, ModelError> {
         let width = (self.width)(args)?;
         let [mut channels, ..] = image(input_shape)?;
-        let mut features = self.pooled(input_shape)?;
+        let places = self.pooled(input_shape)?;
 
         let mut ops = Vec::new();
         for stage in self.stages {
@@ -141,7 +141,7 @@ impl Model for Vgg {
 
         builder.push("view", Op::Flatten);
         // An input so large that this saturates is refused by the graph, which names its limit.
-        features = features.saturating_mul(channels);
+        let mut features = places.saturating_mul(channels);
         for (layer_idx, full) in self.hidden.iter().enumerate() {
             let out_features = width.of(*full)?;
             let linear = Op::linear(features, out_features);

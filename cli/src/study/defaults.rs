@@ -31,7 +31,8 @@ pub(super) const POPULATION: usize = 4;
 /// How networks are trained.
 ///
 /// MASE's rate of 1e-5 hardly moves a network of this size in ten epochs; ours is the usual one of
-/// Adam. MASE trains 20 epochs.
+/// Adam. MASE trains 20 epochs. After how many epochs steps fall is for the study to say: it
+/// depends on how many there are.
 pub(super) const RECIPE: Recipe = Recipe {
     max_epochs: 10,
     batch_size: 128,

@@ -2,10 +2,11 @@
 
 use firebrick_core::Json;
 use firebrick_core::hint::did_you_mean;
+use firebrick_core::images::Augment;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
 use super::error::{Notice, StudyError};
-use super::file::Table;
+use super::file::{Raw, Table};
 use super::passes::{self, PassStep};
 use super::search::{self, Search};
 use super::section::{Section, misfit};
@@ -95,10 +96,13 @@ pub(super) const OPTIMIZERS: [(&str, Optimizer); 3] = [
     ("adamw", Optimizer::AdamW),
     ("sgd", Optimizer::Sgd),
 ];
-pub(super) const LR_SCHEDULERS: [(&str, LrScheduler); 2] = [
+pub(super) const LR_SCHEDULERS: [(&str, LrScheduler); 4] = [
     ("cosine", LrScheduler::Cosine),
     ("constant", LrScheduler::Constant),
+    ("step", LrScheduler::Step),
+    ("one_cycle", LrScheduler::OneCycle),
 ];
+const AUGMENTS: [(&str, Augment); 2] = [("none", Augment::NONE), ("standard", Augment::STANDARD)];
 pub(super) const KEEPS: [(&str, Keep); 2] = [("best", Keep::Best), ("last", Keep::Last)];
 
 /// Keys that MASE's command line and files know beside ours.
@@ -180,6 +184,10 @@ pub(super) fn resolve(
         }
         None => None,
     };
+    let recipes = [Some(&recipe), search.as_ref().map(|search| &search.recipe)];
+    if !recipes.into_iter().flatten().any(falls_in_steps) {
+        note_idle_steps(&mut root, &recipe, notices);
+    }
     for key in MASE_ONLY {
         if let Some(item) = root.item(key) {
             let reason = "it is a setting of MASE that Firebrick does not have";
@@ -206,9 +214,12 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
     let positive = |number: f64| number > 0.0 && number.is_finite();
     let not_negative = |number: f64| number >= 0.0 && number.is_finite();
     let below_one = |number: f64| (0.0..1.0).contains(&number);
-    let every = table.is_na("log_every_n_steps");
-    let patience = table.is_na("patience");
-    Ok(Recipe {
+    let given = |table: &Section<'_>, key| !table.is_na(key);
+    let every = given(table, "log_every_n_steps");
+    let patience = given(table, "patience");
+    let clip = given(table, "gradient_clip_norm");
+    let steps = given(table, "lr_step_epochs");
+    let recipe = Recipe {
         max_epochs: table.size("max_epochs", 1)?.unwrap_or(base.max_epochs),
         batch_size: table.size("batch_size", 1)?.unwrap_or(base.batch_size),
         learning_rate: table
@@ -217,6 +228,15 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
         lr_scheduler: table
             .word("lr_scheduler", &LR_SCHEDULERS)?
             .unwrap_or(base.lr_scheduler),
+        lr_step_epochs: table
+            .size("lr_step_epochs", 1)?
+            .or(base.lr_step_epochs.filter(|_| steps)),
+        lr_gamma: table
+            .number("lr_gamma", "a number above 0", positive)?
+            .unwrap_or(base.lr_gamma),
+        warmup_epochs: table
+            .number("warmup_epochs", "a number of at least 0", not_negative)?
+            .unwrap_or(base.warmup_epochs),
         optimizer: table
             .word("optimizer", &OPTIMIZERS)?
             .unwrap_or(base.optimizer),
@@ -227,14 +247,76 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
             .number("momentum", "a number of at least 0 and below 1", below_one)?
             .unwrap_or(base.momentum),
         nesterov: table.switch("nesterov")?.unwrap_or(base.nesterov),
+        label_smoothing: table
+            .number(
+                "label_smoothing",
+                "a number of at least 0 and below 1",
+                below_one,
+            )?
+            .unwrap_or(base.label_smoothing),
+        gradient_clip_norm: table
+            .number("gradient_clip_norm", "a number above 0", positive)?
+            .or(base.gradient_clip_norm.filter(|_| clip)),
         keep: table.word("keep", &KEEPS)?.unwrap_or(base.keep),
         patience: table
             .size("patience", 1)?
-            .or(base.patience.filter(|_| !patience)),
+            .or(base.patience.filter(|_| patience)),
         log_every_n_steps: table
             .size("log_every_n_steps", 1)?
-            .or(base.log_every_n_steps.filter(|_| !every)),
-    })
+            .or(base.log_every_n_steps.filter(|_| every)),
+        augment: read_augment(table)?.unwrap_or(base.augment),
+    };
+    match recipe.check() {
+        Ok(()) => Ok(recipe),
+        Err((key, reason)) => Err(unfit_recipe(table, key, &reason)),
+    }
+}
+
+/// Reads what changes pictures: a word, or what each change is.
+fn read_augment(table: &mut Section<'_>) -> Result<Option<Augment>, StudyError> {
+    match table.item("augment").map(|item| &item.raw) {
+        None => Ok(None),
+        Some(Raw::Table(_)) => {
+            let mut changes = table.section("augment")?;
+            let augment = Augment {
+                crop: changes.size("crop", 0)?.unwrap_or(0),
+                flip: changes.switch("flip")?.unwrap_or(false),
+                cutout: changes.size("cutout", 0)?.unwrap_or(0),
+            };
+            changes.finish()?;
+            Ok(Some(augment))
+        }
+        Some(_) => table.word("augment", &AUGMENTS),
+    }
+}
+
+/// Returns the error about a key that does not go with the others, which may be in another table.
+fn unfit_recipe(table: &mut Section<'_>, key: &'static str, reason: &str) -> StudyError {
+    let item = table.item(key).or(table.item("lr_scheduler"));
+    let error = StudyError::absent(format!("`{}` {reason}", table.path_of(key)));
+    StudyError {
+        origin: item.map(|item| &item.origin).or(table.origin()).cloned(),
+        ..error
+    }
+}
+
+/// Returns whether a recipe lowers the rate every so many epochs.
+pub(super) fn falls_in_steps(recipe: &Recipe) -> bool {
+    recipe.lr_scheduler == LrScheduler::Step
+}
+
+/// Notes the keys of a table that say how steps fall, where none do.
+pub(super) fn note_idle_steps(table: &mut Section<'_>, recipe: &Recipe, notices: &mut Vec<Notice>) {
+    for (key, is_news) in [
+        ("lr_step_epochs", true),
+        // The default is no news: every study that was written as it was resolved has it.
+        ("lr_gamma", recipe.lr_gamma != defaults::RECIPE.lr_gamma),
+    ] {
+        if let (Some(item), true) = (table.item(key), is_news) {
+            let reason = "only `lr_scheduler = \"step\"` takes it";
+            notices.push(Notice::new(table.path_of(key), &item.origin, reason));
+        }
+    }
 }
 
 fn read_model(mut table: Section<'_>) -> Result<ModelSpec, StudyError> {
@@ -366,7 +448,7 @@ fn finish_root(root: Section<'_>) -> Result<(), StudyError> {
 }
 
 /// The keys of a study file, as they are told.
-const OWN_KEYS: [&str; 22] = [
+const OWN_KEYS: [&str; 29] = [
     "model",
     "dataset",
     "task",
@@ -378,6 +460,13 @@ const OWN_KEYS: [&str; 22] = [
     "momentum",
     "nesterov",
     "lr_scheduler",
+    "lr_step_epochs",
+    "lr_gamma",
+    "warmup_epochs",
+    "label_smoothing",
+    "gradient_clip_norm",
+    "augment",
+    "normalize",
     "keep",
     "patience",
     "accelerator",

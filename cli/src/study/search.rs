@@ -8,7 +8,7 @@ use super::error::{Notice, StudyError};
 use super::file::Raw;
 use super::goal::{self, Goal};
 use super::passes::{self, PassStep};
-use super::resolve::read_recipe;
+use super::resolve::{falls_in_steps, note_idle_steps, read_recipe};
 use super::section::{Section, misfit};
 use super::seed::{self, SpaceSpec};
 
@@ -43,7 +43,10 @@ const TRAIN_ONLY_IN_MASE: [(&str, &str); 3] = [
         "num_samples",
         "a candidate is trained on the whole training split",
     ),
-    ("num_warmup_steps", "no schedule of Firebrick warms up"),
+    (
+        "num_warmup_steps",
+        "`warmup_epochs` says how long the rate climbs",
+    ),
     ("gradient_accumulation_steps", "every batch makes a step"),
 ];
 
@@ -166,6 +169,9 @@ fn read_sw_runner(
         log_every_n_steps: None,
         ..read_recipe(&mut train, &base)?
     };
+    if !falls_in_steps(&recipe) {
+        note_idle_steps(&mut train, &recipe, notices);
+    }
     if let Some(item) = train.item("log_every_n_steps") {
         let reason = "only `firebrick train` keeps the losses of batches";
         notices.push(Notice::new(

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use firebrick_core::Json;
+use firebrick_core::images::Augment;
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::Recipe;
 use firebrick_core::space::Domain;
@@ -96,10 +97,18 @@ impl Text {
             "lr_scheduler",
             &word(&LR_SCHEDULERS, recipe.lr_scheduler).into(),
         );
+        self.line("lr_step_epochs", &recipe.lr_step_epochs.into());
+        self.line("lr_gamma", &recipe.lr_gamma.into());
+        self.line("warmup_epochs", &recipe.warmup_epochs.into());
         self.line("optimizer", &word(&OPTIMIZERS, recipe.optimizer).into());
         self.line("weight_decay", &recipe.weight_decay.into());
         self.line("momentum", &recipe.momentum.into());
         self.line("nesterov", &recipe.nesterov.into());
+        self.line("label_smoothing", &recipe.label_smoothing.into());
+        self.line("gradient_clip_norm", &recipe.gradient_clip_norm.into());
+        let Augment { crop, flip, cutout } = recipe.augment;
+        let augment = json!({ "crop": crop, "flip": flip, "cutout": cutout });
+        self.line("augment", &augment);
         self.line("keep", &word(&KEEPS, recipe.keep).into());
         self.line("patience", &recipe.patience.into());
     }

@@ -64,7 +64,7 @@ fn a_model_that_is_not_known() {
     assert_snapshot!(changed("jsc-three-linear", "jsc-three-liner"), @r"
     error: unknown model `jsc-three-liner` in `study.toml`, line 8
 
-    hint: did you mean `jsc-three-linear`? `firebrick list models` shows the 6 that are known
+    hint: did you mean `jsc-three-linear`? `firebrick list models` shows the 10 that are known
     ");
 }
 
@@ -356,19 +356,16 @@ fn widths_that_do_not_fit() {
 }
 
 #[test]
-fn the_study_of_the_next_network_parses_and_says_what_is_missing() {
+fn a_network_for_images_and_rows_of_features() {
     let Some(path) = shared("seed/vgg7_by_type.toml") else {
         return;
     };
     let place = Place::new();
     place.write("vgg7.toml", std::fs::read(path).unwrap());
-    let run = place.run(&["search", "--config", "vgg7.toml", "--accelerator", "cpu"]);
+    let args = ["search", "--config", "vgg7.toml", "--accelerator", "cpu"];
+    let run = place.run(&[&args[..], &["--dataset", "jets-sim"]].concat());
     let error = run.refused().split("error: ").nth(1).unwrap().to_owned();
-    assert_snapshot!(error, @r"
-    unknown model `vgg7` in `vgg7.toml`, line 2
-
-    hint: `firebrick list models` shows the 6 that are known
-    ");
+    assert_snapshot!(error, @"model `vgg7`: input of shape [16] does not fit: this network takes images, such as [3, 32, 32] in `vgg7.toml`, line 2");
 }
 
 #[test]

@@ -2,7 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 mod bad_input;
+mod built;
+mod dry_run;
+mod engines;
 mod help;
+mod parity;
 mod plugin;
 mod search;
 mod support;

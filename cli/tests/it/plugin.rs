@@ -2,52 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::PathBuf;
 
-use super::support::{Place, Run, STUDY};
-
-/// Whether tests that take longer than some seconds run.
-fn slow() -> bool {
-    std::env::var_os("FIREBRICK_SLOW_TESTS").is_some()
-}
-
-fn workspace() -> PathBuf {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().unwrap().to_owned()
-}
-
-/// The folder of what is built outside the workspace, shared with the tests of the host.
-fn products() -> PathBuf {
-    workspace().join("target").join("outside")
-}
-
-/// Runs cargo in a crate outside the workspace, with the versions of the workspace's lock file.
-fn cargo(crate_dir: &Path, args: &[&str]) -> Output {
-    let lock = crate_dir.join("Cargo.lock");
-    if !lock.exists() {
-        fs::copy(workspace().join("Cargo.lock"), lock).unwrap();
-    }
-    let output = Command::new(env!("CARGO"))
-        .args(args)
-        .current_dir(crate_dir)
-        .env("CARGO_NET_OFFLINE", "true")
-        .env("CARGO_TARGET_DIR", products())
-        .env("CARGO_PROFILE_DEV_DEBUG", "0")
-        .output()
-        .unwrap();
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "cargo {args:?}:\n{errors}");
-    output
-}
-
-/// Returns a library that is built outside the workspace, with rights that the host accepts.
-fn built(crate_dir: &str, args: &[&str], library: &str) -> PathBuf {
-    cargo(&workspace().join(crate_dir), args);
-    let file = products().join("debug").join(library);
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    file
-}
+use super::built::{built, cargo, products, workspace};
+use super::support::{Place, Run, STUDY, slow};
 
 fn template() -> PathBuf {
     built("plugins/template", &["build"], "libfirebrick_template.so")

@@ -121,6 +121,11 @@ impl Run {
     }
 }
 
+/// Whether tests that take longer than some seconds run.
+pub(crate) fn slow() -> bool {
+    std::env::var_os("FIREBRICK_SLOW_TESTS").is_some()
+}
+
 fn target_folder() -> PathBuf {
     // target/debug/firebrick -> target
     let program = Path::new(env!("CARGO_BIN_EXE_firebrick"));

@@ -109,6 +109,14 @@ impl FixedPoint {
         self.most
     }
 
+    /// Returns whether this format has all numbers of another, so that to store them again changes
+    /// none.
+    pub fn has_all_of(&self, other: &Self) -> bool {
+        self.frac_width >= other.frac_width
+            && self.least * self.step <= other.least * other.step
+            && self.most * self.step >= other.most * other.step
+    }
+
     /// Returns the number that is stored for `x`.
     pub fn quantize(&self, x: f32) -> f32 {
         self.steps(x).clamp(self.least, self.most) * self.step
@@ -255,6 +263,16 @@ mod tests {
         assert_eq!(distinct.len(), 1 << 6);
     }
 
+    #[test]
+    fn a_format_has_the_numbers_of_coarser_and_narrower_ones() {
+        let format = |width, frac_width| FixedPoint::new(width, frac_width).unwrap();
+        assert!(format(8, 4).has_all_of(&format(8, 4)));
+        assert!(format(8, 4).has_all_of(&format(7, 3)) && format(9, 4).has_all_of(&format(8, 4)));
+        assert!(!format(8, 4).has_all_of(&format(8, 3)) && !format(8, 4).has_all_of(&format(8, 5)));
+        // -4 to 3.5 and -4 to 3.75.
+        assert!(!format(4, 1).has_all_of(&format(5, 2)));
+    }
+
     fn formats() -> impl Strategy<Value = FixedPoint> {
         (2_u32..=32, -40_i32..=126)
             .prop_map(|(width, frac_width)| FixedPoint::new(width, frac_width).unwrap())
@@ -273,6 +291,19 @@ mod tests {
                 let stored = format.quantize(x);
                 prop_assert_eq!(format.quantize(stored).to_bits(), stored.to_bits());
                 prop_assert!(format.passes(stored));
+            }
+        }
+
+        #[test]
+        fn what_a_format_has_it_stores_as_it_is(
+            format in formats(), narrower in formats(), bits: u32, at in -1_f32..1.0,
+        ) {
+            let (less, more) = (narrower, FixedPoint::new(32, narrower.frac_width()).unwrap());
+            for more in [format, more].into_iter().filter(|more| more.has_all_of(&less)) {
+                for x in number(less, bits, at).map(|x| less.quantize(x)) {
+                    prop_assert_eq!(more.quantize(x).to_bits(), x.to_bits());
+                    prop_assert!(more.passes(x));
+                }
             }
         }
 

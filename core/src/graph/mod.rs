@@ -58,11 +58,15 @@ impl Graph {
 
     /// Returns the shapes of a node's inputs.
     pub fn input_shapes(&self, idx: usize) -> Vec<&[usize]> {
-        let inputs = &self.nodes[idx].inputs;
-        inputs
-            .iter()
-            .map(|name| self.shape(self.producer(name)))
+        self.producers(idx)
+            .map(|producer| self.shape(producer))
             .collect()
+    }
+
+    /// Returns the positions of the nodes whose results a node reads, in its order.
+    pub fn producers(&self, idx: usize) -> impl Iterator<Item = usize> + '_ {
+        let inputs = self.nodes[idx].inputs.iter();
+        inputs.map(|name| self.producer(name))
     }
 
     /// Returns the nodes that read a node's result.

@@ -161,8 +161,7 @@ impl Recipe {
             )),
             LrScheduler::OneCycle if warmup > 0.0 => Err((
                 "warmup_epochs",
-                "must be 0 where `lr_scheduler` is `one_cycle`, which warms up by itself"
-                    .to_owned(),
+                "must be 0, since a warm-up is part of `one_cycle`".to_owned(),
             )),
             _ => Ok(()),
         }
@@ -278,7 +277,7 @@ mod tests {
         `label_smoothing` must be at least 0 and below 1, is NaN
         `gradient_clip_norm` must be above 0 and finite, is 0
         `lr_step_epochs` is needed where `lr_scheduler` is `step`
-        `warmup_epochs` must be 0 where `lr_scheduler` is `one_cycle`, which warms up by itself
+        `warmup_epochs` must be 0, since a warm-up is part of `one_cycle`
         ");
         assert_eq!(RECIPE.check(), Ok(()));
     }

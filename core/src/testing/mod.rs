@@ -6,10 +6,14 @@ mod engine;
 mod model;
 mod parity;
 mod pass;
+mod random_graph;
+mod reference;
 mod strategy;
 
 pub use engine::check_engine;
 pub use model::check_model;
 pub use parity::check_parity;
 pub use pass::check_pass;
+pub use random_graph::random_graph;
+pub use reference::{Statistics, forward};
 pub use strategy::{check_strategy, check_strategy_without_repeats};

@@ -3,14 +3,16 @@
 //! The network normalises its 16 inputs by batch and has linear layers with relus between them, the
 //! last one to 5 classes; it trains under Adam, on random rows. Arguments: batch size (256), threads
 //! (1), candidates (as many as threads), rows (100000), epochs (3), widths of the hidden layers
-//! (16,16), path of the kernels (the fastest).
+//! (16,16), path of the kernels (the fastest), bits of all operands in fixed point and how many of
+//! them come after the binary point, as in 8,4 (float32).
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::time::Instant;
 
 use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
-use firebrick_core::graph::{Graph, GraphBuilder, Op};
+use firebrick_core::formats::operands;
+use firebrick_core::graph::{Graph, GraphBuilder, NumberFormat, Op};
 use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
@@ -32,6 +34,26 @@ fn network(widths: &str) -> Result<Graph, Box<dyn std::error::Error>> {
     Ok(builder.finish()?)
 }
 
+/// Returns the network with all operands of its layers in a format, as in `8,4`.
+fn quantized(graph: &Graph, format: &str) -> Result<Graph, Box<dyn std::error::Error>> {
+    let (width, frac_width) = format
+        .split_once(',')
+        .ok_or("expected two numbers of bits, as in 8,4")?;
+    let format = NumberFormat {
+        name: "integer".to_owned(),
+        width: width.parse()?,
+        frac_width: Some(frac_width.parse()?),
+    };
+    let mut nodes = graph.nodes().to_vec();
+    for node in nodes.iter_mut().filter(|node| node.op != Op::Output) {
+        for operand in operands(node) {
+            let formats = &mut node.annotations.formats;
+            formats.insert(operand.to_owned(), format.clone());
+        }
+    }
+    Ok(Graph::new(nodes)?)
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
     let mut arg = |default: usize| args.next().map_or(Ok(default), |text| text.parse());
@@ -42,12 +64,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let max_epochs = arg(3)?;
 
     let mut args = std::env::args().skip(6);
-    let graph = network(&args.next().unwrap_or_else(|| "16,16".to_owned()))?;
+    let mut graph = network(&args.next().unwrap_or_else(|| "16,16".to_owned()))?;
     let paths = Path::available();
     let path = match args.next() {
         Some(name) => paths.iter().find(|path| path.name() == name),
         None => paths.first(),
     };
+    if let Some(format) = args.next() {
+        graph = quantized(&graph, &format)?;
+    }
     let path = *path.ok_or("this machine has no such path")?;
     let engine = MlpEngine::on(path);
     let rows = random_rows(n_rows, 16, 5);

@@ -67,12 +67,17 @@ impl Chain {
             learned: vec![false],
             formats: BTreeMap::new(),
         };
+        // What all numbers of the last value are stored in.
+        let mut stored: Option<FixedPoint> = None;
         for (idx, node) in graph.nodes().iter().enumerate() {
             let kind = kind(node, graph.shape(idx))?;
             let mut formats = formats(node)?;
-            if let Some(format) = formats.remove("data_in") {
+            if let Some(format) = formats.remove("data_in")
+                && !stored.is_some_and(|stored| format.has_all_of(&stored))
+            {
                 let read = chain.widths[chain.steps.len()];
                 chain.push(idx, Kind::Quantize(format), read);
+                stored = Some(format);
             }
             for (tensor, format) in formats {
                 let step = chain.steps.len();
@@ -81,6 +86,7 @@ impl Chain {
             let Some(kind) = kind else {
                 continue;
             };
+            stored = stored.filter(|_| kind == Kind::Relu);
             let takes_relu = |step: &&mut Step| {
                 let takes = matches!(
                     step.kind,
@@ -306,6 +312,26 @@ mod tests {
         assert_eq!(chain.rectified, rectified);
         let learned = [false, false, true, true, true, true, true, true];
         assert_eq!(chain.learned, learned);
+    }
+
+    #[test]
+    fn what_is_stored_in_a_format_is_not_stored_in_it_again() {
+        let quantised = |first: &str, second: &str, op: &str| {
+            let text = format!(
+                "x = input[4]\na = relu(x) @ data_in=integer({first})\nb = {op}(a)
+                c = linear(b, out=2) @ data_in=integer({second})\ny = output(c)"
+            );
+            let steps = chain(&text).unwrap().steps.into_iter();
+            steps
+                .filter(|step| matches!(step.kind, Kind::Quantize(_)))
+                .count()
+        };
+        assert_eq!(quantised("8, 4", "8, 4", "relu"), 1);
+        assert_eq!(quantised("8, 4", "9, 4", "flatten"), 1);
+        assert_eq!(quantised("8, 4", "9, 5", "flatten"), 1);
+        assert_eq!(quantised("8, 4", "8, 5", "flatten"), 2);
+        assert_eq!(quantised("8, 4", "7, 4", "flatten"), 2);
+        assert_eq!(quantised("8, 4", "8, 4", "batch_norm"), 2);
     }
 
     #[test]

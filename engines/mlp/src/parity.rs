@@ -1,5 +1,5 @@
-//! The engine steps as PyTorch steps: against numbers that `make.py` of the engine `burn` wrote, on
-//! every path of this machine.
+//! The engine steps as PyTorch steps: against numbers that `make.py` and `make_quantized.py` of the
+//! engine `burn` wrote, on every path of this machine.
 
 use firebrick_core::testing::check_parity;
 
@@ -8,6 +8,14 @@ use crate::{MlpEngine, Path};
 #[test]
 fn the_jet_network_trains_as_in_pytorch() {
     let reference = include_str!("../../burn/tests/parity/jets.json");
+    for path in Path::available() {
+        check_parity(&MlpEngine::on(path), reference, 1e-5);
+    }
+}
+
+#[test]
+fn a_network_in_fixed_point_trains_as_in_pytorch() {
+    let reference = include_str!("../../burn/tests/parity/quantized.json");
     for path in Path::available() {
         check_parity(&MlpEngine::on(path), reference, 1e-5);
     }

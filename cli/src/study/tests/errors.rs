@@ -181,7 +181,7 @@ fn says_what_is_unknown_and_what_is_near() {
         hint: did you mean `max_epochs`?
     colour = "red"
       unknown key `colour` in `studies/x.toml`, line 1
-        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
     optimizer = "adm"
       `optimizer` can't be `adm` in `studies/x.toml`, line 1
         hint: did you mean `adam`?
@@ -201,7 +201,7 @@ fn says_what_is_unknown_and_what_is_near() {
         hint: did you mean `cls`?
     lr_scheduler = "linear"
       `lr_scheduler` can't be `linear` in `studies/x.toml`, line 1
-        hint: known: `cosine`, `constant`
+        hint: known: `cosine`, `constant`, `step`, `one_cycle`
     keep = "first"
       `keep` can't be `first` in `studies/x.toml`, line 1
         hint: known: `best`, `last`
@@ -221,6 +221,78 @@ fn says_what_is_unknown_and_what_is_near() {
     strateggy = 1
       unknown key `search.strateggy` in `studies/x.toml`, line 2
         hint: did you mean `strategy`?
+    "#);
+}
+
+#[test]
+fn says_what_is_wrong_with_how_networks_are_trained() {
+    insta::assert_snapshot!(refusals(&[
+        "lr_scheduler = \"one_cycl\"",
+        "label_smoothing = 1.0",
+        "label_smoothing = true",
+        "label_smothing = 0.1",
+        "gradient_clip_norm = 0",
+        "gradient_clip_norm = \"1\"",
+        "gradient_clip_val = 1.0",
+        "lr_step_epochs = 0",
+        "lr_step_epochs = 1.5",
+        "lr_gamma = 0",
+        "warmup_epochs = -1",
+        "warmup_epoch = 1",
+        "\nlr_scheduler = \"step\"",
+        "lr_scheduler = \"one_cycle\"\nwarmup_epochs = 0.5",
+        "warmup_epochs = 2\n[search.strategy.sw_runner.basic_train]\nlr_scheduler = \"one_cycle\"",
+        "lr_scheduler = \"one_cycle\"\n[search.strategy.sw_runner.basic_train]\nwarmup_epochs = 2",
+        "lr_scheduler = \"step\"\nlr_step_epochs = 3\n\
+         [search.strategy.sw_runner.basic_train]\nlr_step_epochs = \"NA\"",
+    ]), @r#"
+    lr_scheduler = "one_cycl"
+      `lr_scheduler` can't be `one_cycl` in `studies/x.toml`, line 1
+        hint: did you mean `one_cycle`?
+    label_smoothing = 1.0
+      `label_smoothing` must be a number of at least 0 and below 1, is `1.0` in `studies/x.toml`, line 1
+    label_smoothing = true
+      `label_smoothing` must be a number of at least 0 and below 1, is `true` in `studies/x.toml`, line 1
+    label_smothing = 0.1
+      unknown key `label_smothing` in `studies/x.toml`, line 1
+        hint: did you mean `label_smoothing`?
+    gradient_clip_norm = 0
+      `gradient_clip_norm` must be a number above 0, is `0` in `studies/x.toml`, line 1
+    gradient_clip_norm = "1"
+      `gradient_clip_norm` must be a number above 0, is `"1"` in `studies/x.toml`, line 1
+    gradient_clip_val = 1.0
+      unknown key `gradient_clip_val` in `studies/x.toml`, line 1
+        hint: did you mean `gradient_clip_norm`?
+    lr_step_epochs = 0
+      `lr_step_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 1
+    lr_step_epochs = 1.5
+      `lr_step_epochs` must be a whole number of at least 1, is `1.5` in `studies/x.toml`, line 1
+    lr_gamma = 0
+      `lr_gamma` must be a number above 0, is `0` in `studies/x.toml`, line 1
+    warmup_epochs = -1
+      `warmup_epochs` must be a number of at least 0, is `-1` in `studies/x.toml`, line 1
+    warmup_epoch = 1
+      unknown key `warmup_epoch` in `studies/x.toml`, line 1
+        hint: did you mean `warmup_epochs`?
+
+    lr_scheduler = "step"
+      `lr_step_epochs` is needed where `lr_scheduler` is `step` in `studies/x.toml`, line 2
+    lr_scheduler = "one_cycle"
+    warmup_epochs = 0.5
+      `warmup_epochs` must be 0, since a warm-up is part of `one_cycle` in `studies/x.toml`, line 2
+    warmup_epochs = 2
+    [search.strategy.sw_runner.basic_train]
+    lr_scheduler = "one_cycle"
+      `search.strategy.sw_runner.basic_train.warmup_epochs` must be 0, since a warm-up is part of `one_cycle` in `studies/x.toml`, line 3
+    lr_scheduler = "one_cycle"
+    [search.strategy.sw_runner.basic_train]
+    warmup_epochs = 2
+      `search.strategy.sw_runner.basic_train.warmup_epochs` must be 0, since a warm-up is part of `one_cycle` in `studies/x.toml`, line 3
+    lr_scheduler = "step"
+    lr_step_epochs = 3
+    [search.strategy.sw_runner.basic_train]
+    lr_step_epochs = "NA"
+      `search.strategy.sw_runner.basic_train.lr_step_epochs` is needed where `lr_scheduler` is `step` in `studies/x.toml`, line 3
     "#);
 }
 
@@ -468,7 +540,7 @@ fn blames_the_flag_rather_than_the_file() {
       hint: did you mean `adam`?
     18446744073709551615 is above 9223372036854775807 in `--seed`
     unknown key `colour` in `--set`
-      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
     ");
 }
 

@@ -1,5 +1,7 @@
 //! Default below file below command line.
 
+use firebrick_core::recipe::LrScheduler;
+
 use super::*;
 
 fn given(options: &[(&str, &str, Json)]) -> Options {
@@ -28,6 +30,32 @@ fn a_flag_wins_over_the_recipe_of_the_search() {
     let search = read_as(text, &options, Verb::Search).unwrap().study.search;
     let recipe = search.unwrap().recipe;
     assert_eq!((recipe.max_epochs, recipe.batch_size), (2, 32));
+}
+
+#[test]
+fn a_key_of_the_schedule_wins_over_the_recipe_of_the_search() {
+    let keys = [
+        ("lr_scheduler", "step".into()),
+        ("lr_step_epochs", 2.into()),
+        ("lr_gamma", 0.5.into()),
+        ("warmup_epochs", 1.5.into()),
+        ("label_smoothing", 0.2.into()),
+        ("gradient_clip_norm", 3.0.into()),
+    ];
+    let text = "[search.strategy.sw_runner.basic_train]
+        lr_scheduler = \"constant\"
+        lr_step_epochs = 9
+        lr_gamma = 0.9
+        warmup_epochs = 9
+        label_smoothing = 0.9
+        gradient_clip_norm = 9";
+    let options = given(&keys.map(|(key, value): (_, Json)| (key, "--set", value)));
+    let loaded = read_as(text, &options, Verb::Search).unwrap();
+    let recipe = loaded.study.search.unwrap().recipe;
+    assert_eq!(recipe.lr_scheduler, LrScheduler::Step);
+    assert_eq!((recipe.lr_step_epochs, recipe.lr_gamma), (Some(2), 0.5));
+    assert_eq!((recipe.warmup_epochs, recipe.label_smoothing), (1.5, 0.2));
+    assert_eq!(recipe.gradient_clip_norm, Some(3.0));
 }
 
 #[test]

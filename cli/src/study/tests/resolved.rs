@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use firebrick_core::objective::Direction;
-use firebrick_core::recipe::Optimizer;
+use firebrick_core::recipe::{LrScheduler, Optimizer};
 use serde_json::json;
 
 use super::*;
@@ -25,10 +25,15 @@ fn the_jsc_file_of_the_seed() {
     batch_size = 512
     learning_rate = 0.01
     lr_scheduler = "cosine"
+    lr_step_epochs = "NA"
+    lr_gamma = 0.1
+    warmup_epochs = 0.0
     optimizer = "adam"
     weight_decay = 0.0
     momentum = 0.9
     nesterov = true
+    label_smoothing = 0.0
+    gradient_clip_norm = "NA"
     keep = "best"
     patience = "NA"
     log_every_n_steps = 5
@@ -75,10 +80,15 @@ fn the_jsc_file_of_the_seed() {
     batch_size = 512
     learning_rate = 0.01
     lr_scheduler = "cosine"
+    lr_step_epochs = "NA"
+    lr_gamma = 0.1
+    warmup_epochs = 0.0
     optimizer = "adam"
     weight_decay = 0.0
     momentum = 0.9
     nesterov = true
+    label_smoothing = 0.0
+    gradient_clip_norm = "NA"
     keep = "best"
     patience = "NA"
 
@@ -127,10 +137,15 @@ fn the_vgg7_file_of_the_seed() {
     batch_size = 128
     learning_rate = 0.1
     lr_scheduler = "cosine"
+    lr_step_epochs = "NA"
+    lr_gamma = 0.1
+    warmup_epochs = 0.0
     optimizer = "adam"
     weight_decay = 0.0
     momentum = 0.9
     nesterov = true
+    label_smoothing = 0.0
+    gradient_clip_norm = "NA"
     keep = "best"
     patience = "NA"
     log_every_n_steps = 5
@@ -189,10 +204,15 @@ fn the_vgg7_file_of_the_seed() {
     batch_size = 128
     learning_rate = 0.1
     lr_scheduler = "cosine"
+    lr_step_epochs = "NA"
+    lr_gamma = 0.1
+    warmup_epochs = 0.0
     optimizer = "adam"
     weight_decay = 0.0
     momentum = 0.9
     nesterov = true
+    label_smoothing = 0.0
+    gradient_clip_norm = "NA"
     keep = "best"
     patience = "NA"
 
@@ -235,10 +255,15 @@ fn an_empty_file_has_the_defaults() {
     batch_size = 128
     learning_rate = 0.001
     lr_scheduler = "cosine"
+    lr_step_epochs = "NA"
+    lr_gamma = 0.1
+    warmup_epochs = 0.0
     optimizer = "adam"
     weight_decay = 0.0
     momentum = 0.9
     nesterov = true
+    label_smoothing = 0.0
+    gradient_clip_norm = "NA"
     keep = "best"
     patience = "NA"
     log_every_n_steps = 50
@@ -373,7 +398,7 @@ fn keys_without_effect_are_said() {
     `search.strategy.sw_runner.basic_evaluation.dataloader` in `studies/x.toml`, line 7 has no effect: candidates are judged on the validation split
     `search.strategy.sw_runner.basic_train.log_every_n_steps` in `studies/x.toml`, line 8 has no effect: only `firebrick train` keeps the losses of batches
     `search.strategy.sw_runner.basic_train.num_samples` in `studies/x.toml`, line 8 has no effect: a candidate is trained on the whole training split
-    `search.strategy.sw_runner.basic_train.num_warmup_steps` in `studies/x.toml`, line 8 has no effect: no schedule of Firebrick warms up
+    `search.strategy.sw_runner.basic_train.num_warmup_steps` in `studies/x.toml`, line 8 has no effect: `warmup_epochs` says how long the rate climbs
     `search.search_space.setup.model_parallel` in `studies/x.toml`, line 10 has no effect: a network trains on one device
     `search.search_space.seed.a.config.channel_multiplier` in `studies/x.toml`, line 11 has no effect: `input_only` or `NA` takes none
     `search.search_space.seed.b.config.data_in_width` in `studies/x.toml`, line 12 has no effect: `NA` takes none
@@ -397,6 +422,49 @@ fn basic_train_is_the_recipe_of_the_search_alone() {
     assert_eq!((recipe.max_epochs, recipe.patience), (5, None));
     assert_eq!(recipe.optimizer, Optimizer::Sgd);
     assert_eq!(recipe.batch_size, loaded.study.recipe.batch_size);
+}
+
+#[test]
+fn a_search_takes_the_rest_of_its_schedule_from_the_study() {
+    let loaded = search(
+        "lr_scheduler = \"step\"
+        lr_step_epochs = 4
+        warmup_epochs = 1
+        gradient_clip_norm = 2
+        label_smoothing = 0.1
+        [search.strategy.sw_runner.basic_train]
+        lr_gamma = 0.5
+        gradient_clip_norm = \"NA\"
+        ",
+    );
+    let (study, search) = (&loaded.study.recipe, &loaded.study.search);
+    let recipe = &search.as_ref().unwrap().recipe;
+    assert_eq!(recipe.lr_scheduler, LrScheduler::Step);
+    assert_eq!((recipe.lr_step_epochs, recipe.lr_gamma), (Some(4), 0.5));
+    assert_eq!((study.lr_step_epochs, study.lr_gamma), (Some(4), 0.1));
+    assert_eq!((study.warmup_epochs, recipe.warmup_epochs), (1.0, 1.0));
+    assert_eq!((study.label_smoothing, recipe.label_smoothing), (0.1, 0.1));
+    let clips = (study.gradient_clip_norm, recipe.gradient_clip_norm);
+    assert_eq!(clips, (Some(2.0), None));
+    assert!(loaded.notices.is_empty(), "every key has an effect");
+}
+
+#[test]
+fn keys_of_a_schedule_without_steps_are_said() {
+    let keys = "lr_step_epochs = 2\nlr_gamma = 0.5\n";
+    let train = format!("[search.strategy.sw_runner.basic_train]\n{keys}");
+    insta::assert_snapshot!(notices(&search(&format!("{keys}{train}"))), @r#"
+    `lr_step_epochs` in `studies/x.toml`, line 1 has no effect: only `lr_scheduler = "step"` takes it
+    `lr_gamma` in `studies/x.toml`, line 2 has no effect: only `lr_scheduler = "step"` takes it
+    `search.strategy.sw_runner.basic_train.lr_step_epochs` in `studies/x.toml`, line 4 has no effect: only `lr_scheduler = "step"` takes it
+    `search.strategy.sw_runner.basic_train.lr_gamma` in `studies/x.toml`, line 5 has no effect: only `lr_scheduler = "step"` takes it
+    "#);
+    // The search takes those of the study.
+    let train = "[search.strategy.sw_runner.basic_train]\nlr_scheduler = \"step\"";
+    assert!(search(&format!("{keys}{train}")).notices.is_empty());
+    // A study that was written as it was resolved says nothing.
+    let written = search("").study.to_toml();
+    assert!(search(&written).notices.is_empty());
 }
 
 #[test]

@@ -142,7 +142,27 @@ fn objects(values: impl Strategy<Value = Json>) -> impl Strategy<Value = Json> {
 }
 
 fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Value = Recipe> {
-    let schedule = prop_oneof![Just(LrScheduler::Constant), Just(LrScheduler::Cosine)];
+    let schedule = prop_oneof![
+        Just(LrScheduler::Constant),
+        Just(LrScheduler::Cosine),
+        Just(LrScheduler::Step),
+        Just(LrScheduler::OneCycle),
+    ];
+    let schedule = (schedule, sizes(), any::<bool>(), positive(), positive()).prop_map(
+        |(scheduler, every, has_every, gamma, warmup)| {
+            let needs_every = scheduler == LrScheduler::Step;
+            let warms_up = scheduler != LrScheduler::OneCycle;
+            (
+                scheduler,
+                (has_every || needs_every).then_some(every),
+                gamma,
+                if warms_up { warmup } else { 0.0 },
+            )
+        },
+    );
+    let augment = (0..9_usize, any::<bool>(), 0..9_usize)
+        .prop_map(|(crop, flip, cutout)| Augment { crop, flip, cutout });
+    let gradient = (0.0..1.0, option::of(positive()), augment);
     let optimizer = prop_oneof![
         Just(Optimizer::Adam),
         Just(Optimizer::AdamW),
@@ -155,20 +175,26 @@ fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Val
         option::of(sizes()),
         log_every_n_steps,
     );
-    (sizes(), sizes(), numbers, schedule, optimizer, rest).prop_map(
-        |(max_epochs, batch_size, numbers, lr_scheduler, optimizer, rest)| Recipe {
-            max_epochs,
-            batch_size,
+    let sizes = (sizes(), sizes());
+    (sizes, numbers, schedule, optimizer, gradient, rest).prop_map(
+        |(sizes, numbers, schedule, optimizer, gradient, rest)| Recipe {
+            max_epochs: sizes.0,
+            batch_size: sizes.1,
             learning_rate: numbers.0,
-            lr_scheduler,
+            lr_scheduler: schedule.0,
+            lr_step_epochs: schedule.1,
+            lr_gamma: schedule.2,
+            warmup_epochs: schedule.3,
             optimizer,
             weight_decay: numbers.1,
             momentum: numbers.2,
             nesterov: rest.0,
+            label_smoothing: gradient.0,
+            gradient_clip_norm: gradient.1,
             keep: if rest.1 { Keep::Best } else { Keep::Last },
             patience: rest.2,
             log_every_n_steps: rest.3,
-            augment: Augment::NONE,
+            augment: gradient.2,
         },
     )
 }

@@ -6,16 +6,28 @@
 //! gradients are 0.
 //!
 //! Kernels are written once over [`Simd`] and compiled once a [`Path`]. On one path the
-//! result is the same, bit for bit; paths differ in the order of additions. Machines without AVX2
-//! (those with NEON too) take the portable path, whose arrays compilers turn into vectors.
+//! result is the same, bit for bit; paths differ in the order of additions. Machines with neither
+//! AVX2 nor NEON take the portable path, whose arrays compilers turn into vectors.
 //!
-//! Tests hold every kernel against plain f64 on every path of the machine. They also run under the
-//! address sanitizer, and the portable path under Miri:
+//! Tests hold every kernel against plain f64 on every path of the machine. After a change here run
+//! them under the address sanitizer, and the portable path under Miri:
 //!
 //! ```text
 //! RUSTFLAGS=-Zsanitizer=address cargo +nightly test -p firebrick-engine-mlp --lib --target x86_64-unknown-linux-gnu
-//! cargo +nightly miri test -p firebrick-engine-mlp kernels
+//! cargo +nightly miri test -p firebrick-engine-mlp --lib kernels
 //! ```
+//!
+//! And check the path of the other kind of machine, or test it, with a linker for it and qemu:
+//!
+//! ```text
+//! rustup target add aarch64-unknown-linux-gnu && cargo check -p firebrick-engine-mlp --target aarch64-unknown-linux-gnu
+//!
+//! export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+//! export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64 -L /usr/aarch64-linux-gnu"
+//! cargo test -p firebrick-engine-mlp --lib --target aarch64-unknown-linux-gnu
+//! ```
+//!
+//! `cargo xtask ci` checks the other kind of machine and runs Miri where they are installed.
 #![expect(
     unsafe_code,
     reason = "vectors and pointers without checks are what these are for"
@@ -118,7 +130,7 @@ impl Path {
                 paths.push(Self(Kind::Avx2));
             }
         }
-        // Miri knows few of its instructions; of those of x86-64 it says itself that it has none.
+        // Miri knows few of these instructions. On x86-64 it detects none, so nothing is to be said.
         #[cfg(all(target_arch = "aarch64", not(miri)))]
         if std::arch::is_aarch64_feature_detected!("neon") {
             paths.push(Self(Kind::Neon));

@@ -209,6 +209,7 @@ fn padded(numbers: &[f32]) -> Lanes {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::tests::cases;
     use super::super::{Path, numbers, numbers_mut};
     use super::*;
 
@@ -290,6 +291,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(cases(256))]
+
         #[test]
         fn vectors_store_what_core_stores(
             width in 2_u32..=32,

@@ -1,0 +1,343 @@
+//! What a network computes, slowly and plainly: every op as its definition says, in float64.
+
+use crate::graph::{Graph, Node, Op};
+use crate::weights::{Tensor, Weights};
+
+/// What batch normalisation goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statistics {
+    /// Mean and variance of the rows given, as in training.
+    OfRows,
+    /// The running mean and variance, as in evaluation.
+    Running,
+}
+
+/// Returns the outputs of a network for some rows, row after row.
+///
+/// Made to be compared with, not to be fast. Dropout passes everything on, and number formats are
+/// not looked at.
+///
+/// # Shapes
+/// - rows: `[n_rows, ...input shape]`
+/// - result: `[n_rows, ...output shape]`
+///
+/// # Panics
+/// If the weights do not fit the network or the rows do not fill its input.
+pub fn forward(graph: &Graph, weights: &Weights, rows: &[f64], statistics: Statistics) -> Vec<f64> {
+    weights.check(graph).expect("the weights fit the network");
+    let size: usize = graph.input_shape().iter().product();
+    assert!(rows.len().is_multiple_of(size), "rows fill the input");
+    let n_rows = rows.len() / size;
+    let mut results: Vec<Vec<f64>> = Vec::new();
+    for (node_idx, node) in graph.nodes().iter().enumerate() {
+        let inputs: Vec<&[f64]> = graph
+            .producers(node_idx)
+            .map(|producer| results[producer].as_slice())
+            .collect();
+        let shapes = graph.input_shapes(node_idx);
+        let result = match inputs.first() {
+            None => rows.to_vec(),
+            Some(_) => {
+                let call = Call {
+                    node,
+                    weights,
+                    inputs,
+                    shapes,
+                    shape: graph.shape(node_idx),
+                    n_rows,
+                };
+                call.compute(statistics)
+            }
+        };
+        results.push(result);
+    }
+    results.pop().unwrap_or_default()
+}
+
+/// One node with what it reads.
+struct Call<'a> {
+    node: &'a Node,
+    weights: &'a Weights,
+    inputs: Vec<&'a [f64]>,
+    shapes: Vec<&'a [usize]>,
+    shape: &'a [usize],
+    n_rows: usize,
+}
+
+/// A window that slides over height and width.
+struct Window {
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    padding: [usize; 2],
+}
+
+impl Call<'_> {
+    fn compute(&self, statistics: Statistics) -> Vec<f64> {
+        match &self.node.op {
+            Op::Linear { .. } => self.linear(),
+            Op::Conv2d {
+                kernel,
+                stride,
+                padding,
+                groups,
+                ..
+            } => {
+                let window = Window {
+                    kernel: *kernel,
+                    stride: *stride,
+                    padding: *padding,
+                };
+                self.conv2d(&window, *groups)
+            }
+            Op::BatchNorm { eps, .. } => self.batch_norm(*eps, statistics),
+            Op::Relu => self.inputs[0].iter().map(|value| value.max(0.0)).collect(),
+            Op::MaxPool {
+                kernel,
+                stride,
+                padding,
+            } => {
+                let window = Window {
+                    kernel: *kernel,
+                    stride: *stride,
+                    padding: *padding,
+                };
+                self.pool(&window, |values| {
+                    let values = values.iter().copied();
+                    values.fold(f64::NEG_INFINITY, f64::max)
+                })
+            }
+            Op::AvgPool {
+                kernel,
+                stride,
+                padding,
+            } => {
+                let window = Window {
+                    kernel: *kernel,
+                    stride: *stride,
+                    padding: *padding,
+                };
+                let size = (kernel[0] * kernel[1]) as f64;
+                self.pool(&window, |values| values.iter().sum::<f64>() / size)
+            }
+            Op::GlobalAvgPool => {
+                let size: usize = self.shapes[0][1..].iter().product();
+                let planes = self.inputs[0].chunks(size);
+                planes
+                    .map(|plane| plane.iter().sum::<f64>() / size as f64)
+                    .collect()
+            }
+            Op::Add => {
+                let mut sum = self.inputs[0].to_vec();
+                for input in &self.inputs[1..] {
+                    for (sum, value) in sum.iter_mut().zip(*input) {
+                        *sum += value;
+                    }
+                }
+                sum
+            }
+            Op::Concat => {
+                let mut result = Vec::new();
+                for row in 0..self.n_rows {
+                    for (input, shape) in self.inputs.iter().zip(&self.shapes) {
+                        let size: usize = shape.iter().product();
+                        result.extend_from_slice(&input[row * size..][..size]);
+                    }
+                }
+                result
+            }
+            Op::Input { .. } | Op::Flatten | Op::Dropout { .. } | Op::Output => {
+                self.inputs[0].to_vec()
+            }
+        }
+    }
+
+    fn tensor(&self, name: &str) -> Option<&Tensor> {
+        self.weights.get(&format!("{}.{name}", self.node.name))
+    }
+
+    /// Returns a number of a tensor; 0 where there is no such tensor, as without bias.
+    fn number(&self, name: &str, position: usize) -> f64 {
+        let tensor = self.tensor(name);
+        tensor.map_or(0.0, |tensor| f64::from(tensor.data[position]))
+    }
+
+    fn linear(&self) -> Vec<f64> {
+        let (n_in, n_out) = (self.shapes[0][0], self.shape[0]);
+        let mut result = Vec::with_capacity(self.n_rows * n_out);
+        for row in self.inputs[0].chunks(n_in) {
+            for out in 0..n_out {
+                let products = row
+                    .iter()
+                    .enumerate()
+                    .map(|(idx, value)| value * self.number("weight", out * n_in + idx));
+                result.push(self.number("bias", out) + products.sum::<f64>());
+            }
+        }
+        result
+    }
+
+    fn conv2d(&self, window: &Window, groups: usize) -> Vec<f64> {
+        let (n_in, n_out) = (self.shapes[0][0] / groups, self.shape[0]);
+        let taps = window.kernel[0] * window.kernel[1];
+        let weight: Vec<f64> = (0..n_out * n_in * taps)
+            .map(|position| self.number("weight", position))
+            .collect();
+        let mut result = Vec::new();
+        for row in 0..self.n_rows {
+            for out in 0..n_out {
+                let first = out / (n_out / groups) * n_in;
+                let bias = self.number("bias", out);
+                self.slide(window, |at| {
+                    let mut sum = bias;
+                    for channel in 0..n_in {
+                        for (tap, position) in at.iter().enumerate() {
+                            let Some(position) = position else { continue };
+                            let value = self.plane(row, first + channel)[*position];
+                            sum += value * weight[(out * n_in + channel) * taps + tap];
+                        }
+                    }
+                    result.push(sum);
+                });
+            }
+        }
+        result
+    }
+
+    fn pool(&self, window: &Window, of: impl Fn(&[f64]) -> f64) -> Vec<f64> {
+        let mut result = Vec::new();
+        for row in 0..self.n_rows {
+            for channel in 0..self.shape[0] {
+                let plane = self.plane(row, channel);
+                self.slide(window, |at| {
+                    let values: Vec<f64> = at.iter().flatten().map(|at| plane[*at]).collect();
+                    result.push(of(&values));
+                });
+            }
+        }
+        result
+    }
+
+    /// Calls for each place of the result with the positions in a plane that its window covers,
+    /// `None` where it covers padding.
+    fn slide(&self, window: &Window, mut visit: impl FnMut(&[Option<usize>])) {
+        let [height, width] = [self.shapes[0][1], self.shapes[0][2]];
+        for y in 0..self.shape[1] {
+            for x in 0..self.shape[2] {
+                let mut at = Vec::new();
+                for ky in 0..window.kernel[0] {
+                    for kx in 0..window.kernel[1] {
+                        let y = (y * window.stride[0] + ky).checked_sub(window.padding[0]);
+                        let x = (x * window.stride[1] + kx).checked_sub(window.padding[1]);
+                        at.push(match (y, x) {
+                            (Some(y), Some(x)) if y < height && x < width => Some(y * width + x),
+                            _ => None,
+                        });
+                    }
+                }
+                visit(&at);
+            }
+        }
+    }
+
+    fn plane(&self, row: usize, channel: usize) -> &[f64] {
+        let size: usize = self.shapes[0][1..].iter().product();
+        let start = (row * self.shapes[0][0] + channel) * size;
+        &self.inputs[0][start..start + size]
+    }
+
+    fn batch_norm(&self, eps: f64, statistics: Statistics) -> Vec<f64> {
+        let n_channels = self.shape[0];
+        let mut result = self.inputs[0].to_vec();
+        for channel in 0..n_channels {
+            let (mean, variance) = match statistics {
+                Statistics::Running => (
+                    self.number("running_mean", channel),
+                    self.number("running_var", channel),
+                ),
+                Statistics::OfRows => self.moments(channel),
+            };
+            let scale = self.number("weight", channel) / (variance + eps).sqrt();
+            let shift = self.number("bias", channel) - mean * scale;
+            let size: usize = self.shape[1..].iter().product();
+            for row in 0..self.n_rows {
+                let start = (row * n_channels + channel) * size;
+                for value in &mut result[start..start + size] {
+                    *value = *value * scale + shift;
+                }
+            }
+        }
+        result
+    }
+
+    /// Returns mean and biased variance of a channel over rows, height and width.
+    fn moments(&self, channel: usize) -> (f64, f64) {
+        let planes = (0..self.n_rows).flat_map(|row| self.plane(row, channel));
+        let values: Vec<f64> = planes.copied().collect();
+        let count = values.len() as f64;
+        let mean = values.iter().sum::<f64>() / count;
+        let squares = values.iter().map(|value| (value - mean).powi(2));
+        (mean, squares.sum::<f64>() / count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the outputs under weights that count up from 1 in each tensor.
+    fn outputs(text: &str, rows: &[f64], statistics: Statistics) -> Vec<f64> {
+        let graph: Graph = text.parse().unwrap();
+        let mut weights = Weights::init(&graph, 0);
+        for tensor in weights.0.values_mut() {
+            for (idx, value) in tensor.data.iter_mut().enumerate() {
+                *value = idx as f32 + 1.0;
+            }
+        }
+        forward(&graph, &weights, rows, statistics)
+    }
+
+    #[test]
+    fn layers_compute_what_their_definitions_say() {
+        let linear = "x = input[2]\na = linear(x, out=2)\ny = output(a)";
+        let running = Statistics::Running;
+        // 1*10 + 2*20 + 1, 3*10 + 4*20 + 2
+        assert_eq!(outputs(linear, &[10.0, 20.0], running), [51.0, 112.0]);
+        let conv = "x = input[1, 2, 2]\na = conv2d(x, out=1, kernel=2, padding=1, stride=2)\ny = output(a)";
+        // Each window has one pixel, under the tap across: 4*1, 3*2, 2*3, 1*4, and the bias.
+        let found = outputs(conv, &[1.0, 2.0, 3.0, 4.0], running);
+        assert_eq!(found, [5.0, 7.0, 7.0, 5.0]);
+        let grouped = "x = input[2, 1, 1]\na = conv2d(x, out=2, kernel=1, groups=2)\ny = output(a)";
+        assert_eq!(outputs(grouped, &[10.0, 20.0], running), [11.0, 42.0]);
+    }
+
+    #[test]
+    fn pools_leave_padding_out_or_count_it_as_zero() {
+        let pool = |op: &str| {
+            let text = format!(
+                "x = input[1, 2, 2]\na = {op}(x, kernel=2, stride=2, padding=1)\ny = output(a)"
+            );
+            outputs(&text, &[-1.0, -2.0, -3.0, -4.0], Statistics::Running)
+        };
+        assert_eq!(pool("max_pool"), [-1.0, -2.0, -3.0, -4.0]);
+        assert_eq!(pool("avg_pool"), [-0.25, -0.5, -0.75, -1.0]);
+    }
+
+    #[test]
+    fn batch_norm_goes_by_the_rows_or_by_what_it_remembers() {
+        let text = "x = input[1]\na = batch_norm(x, eps=1)\ny = output(a)";
+        // mean 2, variance 1: (1 - 2) / sqrt(2) + 1
+        let half = 1.0 / 2.0_f64.sqrt();
+        let found = outputs(text, &[1.0, 3.0], Statistics::OfRows);
+        assert!((found[0] - (1.0 - half)).abs() < 1e-12, "{found:?}");
+        // Remembered: mean 1, variance 1.
+        let found = outputs(text, &[1.0, 3.0], Statistics::Running);
+        assert!((found[1] - (1.0 + 2.0 * half)).abs() < 1e-12, "{found:?}");
+    }
+
+    #[test]
+    fn concatenation_goes_row_by_row() {
+        let text = "x = input[1]\nr = relu(x)\nc = concat(x, r)\ns = add(c, c)\ny = output(s)";
+        let found = outputs(text, &[-1.0, 2.0], Statistics::Running);
+        assert_eq!(found, [-2.0, 0.0, 4.0, 4.0]);
+    }
+}
