@@ -329,7 +329,7 @@ fn says_how_to_get_what_is_not_there() {
             data_dirs,
             ..request("jets_sim")
         },
-        request("mnist"),
+        request("imagenet"),
         request("../etc"),
         Request {
             path: Some(folder.path().join("missing.csv")),
@@ -380,7 +380,7 @@ fn says_how_to_get_what_is_not_there() {
     error: unknown dataset `jets_sim`
     hint: did you mean `jets-sim`? `firebrick data list` shows the known ones, `--data FILE` takes a file of your own
 
-    error: unknown dataset `mnist`
+    error: unknown dataset `imagenet`
     hint: `firebrick data list` shows the known ones, `--data FILE` takes a file of your own
 
     error: unknown dataset `../etc`
@@ -414,7 +414,10 @@ fn says_how_to_get_what_is_not_there() {
 fn describes_what_it_loads() {
     let known = known();
     let names: Vec<&str> = known.iter().map(|known| known.name).collect();
-    assert_eq!(names, ["jets-sim", "jsc"]);
+    assert_eq!(
+        names,
+        ["jets-sim", "jsc", "cifar10", "mnist", "fashion-mnist", "shapes10"]
+    );
     let dataset = sim(60, None);
     assert_eq!(known[0].simulated, dataset.simulated);
     assert_eq!(known[0].input_shape, dataset.input_shape);
