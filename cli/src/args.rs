@@ -75,15 +75,16 @@ checkpoints/best.safetensors.")]
   firebrick test jsc-d jets-sim --load-name firebrick_output/jsc-d_jets-sim/checkpoints/best.safetensors")]
     Test(RunArgs),
     /// Apply the passes of a study file and show what they change
-    #[command(after_help = "Example:
+    #[command(after_help = "Examples:
   firebrick transform --config widen.toml
+  firebrick transform --groups jsc-d jets-sim
 
 with widen.toml:
   model = \"jsc-d\"
   [passes.channel_multiplier]
   seq_blocks_2.factor = 2
   seq_blocks_4.factor = 4")]
-    Transform(RunArgs),
+    Transform(TransformArgs),
     /// List what there is: models, passes, strategies, engines, datasets
     #[command(after_help = "Examples:
   firebrick list
@@ -119,6 +120,16 @@ with widen.toml:
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What a transform is about.
+#[derive(Debug, Args)]
+pub(crate) struct TransformArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Show which layers can only change their widths together, and apply nothing
+    #[arg(long)]
+    pub(crate) groups: bool,
 }
 
 /// What can be listed.

@@ -1,5 +1,7 @@
 //! `firebrick transform`: the passes of a study file, one after the other.
 
+mod groups;
+
 use std::process::ExitCode;
 
 use anyhow::{Result, anyhow};
@@ -10,7 +12,7 @@ use firebrick_core::pass::{Info, Role, Table};
 use firebrick_core::registry::{Kind, Registry};
 use serde_json::json;
 
-use crate::args::{Format, RunArgs};
+use crate::args::{Format, TransformArgs};
 use crate::environment::Environment;
 use crate::failure::{failure, maybe_hinted};
 use crate::output::table::{self, number};
@@ -21,13 +23,24 @@ use crate::study::{PassStep, Subject, Verb};
 
 /// Applies the passes and prints the network before and after, with costs.
 pub(crate) fn run(
-    args: &RunArgs,
+    args: &TransformArgs,
     environment: &Environment,
     plugins: &Plugins,
     format: Format,
 ) -> Result<ExitCode> {
-    let loaded = prepare::study(args, &prepare::run_options(args), Verb::Transform)?;
+    let options = prepare::run_options(&args.run);
+    let loaded = prepare::study(&args.run, &options, Verb::Transform)?;
     let registry = &plugins.registry;
+    if args.groups {
+        if !loaded.study.passes.is_empty() {
+            eprintln!("note: `[passes]` has no effect: `--groups` shows the network as it is");
+        }
+        groups::print(
+            &prepare::base(&loaded, registry, environment)?.graph,
+            format,
+        );
+        return Ok(ExitCode::SUCCESS);
+    }
     if loaded.study.passes.is_empty() {
         let hint = "add a table `[passes.NAME]` to the study file; `firebrick list passes` shows \
                     the names";

@@ -50,6 +50,10 @@ pub struct Choice {
     pub field: String,
     /// Whether the order of its values means something.
     pub ordered: bool,
+    /// Whether layers whose channels are tied have one value together: a space has one parameter
+    /// for those that share a group of [`crate::channels`].
+    #[serde(default)]
+    pub per_group: bool,
     /// The types of node (see [`crate::graph::Op::name`]) that have it.
     pub ops: Vec<String>,
     /// One sentence for users.

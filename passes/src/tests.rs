@@ -84,6 +84,7 @@ fn every_pass_says_what_it_is() {
     macs
     params
     redefine_linear_transform_pass
+    redefine_vgg_pass
     size_bits
     summary
     ");

@@ -1,7 +1,9 @@
 //! From params to a record: build, cost, train, judge.
 
 use std::collections::BTreeMap;
+use std::panic::resume_unwind;
 use std::sync::OnceLock;
+use std::thread::ScopedJoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use firebrick_core::Json;
@@ -177,10 +179,7 @@ impl Evaluator<'_> {
             }
         }
         let train_start = Instant::now();
-        let mut judged = BTreeMap::new();
-        for (engine, group) in &groups {
-            judged.extend(self.judge(self.engines.get(*engine), group, on_epoch)?);
-        }
+        let mut judged = self.judge_groups(&groups, on_epoch)?;
         let train_ms = train_start.elapsed().as_secs_f64() * 1e3;
         let n_trained = judged.len().max(1) as f64;
         let n_proposals = proposals.len().max(1) as f64;
@@ -272,6 +271,26 @@ impl Evaluator<'_> {
                 gigabytes(memory)
             )),
         }
+    }
+
+    /// Trains and judges the groups side by side: one alone may have fewer candidates than there
+    /// are threads.
+    fn judge_groups(
+        &self,
+        groups: &BTreeMap<usize, Group>,
+        on_epoch: &OnEpoch<'_>,
+    ) -> Result<BTreeMap<u64, Judged>, EngineError> {
+        let results = std::thread::scope(|scope| {
+            let start = |(engine, group): (&usize, _)| {
+                let usable = self.engines.get(*engine);
+                scope.spawn(move || self.judge(usable, group, on_epoch))
+            };
+            let running: Vec<_> = groups.iter().map(start).collect();
+            let ends = running.into_iter().map(ScopedJoinHandle::join);
+            ends.map(|end| end.unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect::<Result<Vec<_>, EngineError>>()
+        })?;
+        Ok(results.into_iter().flatten().collect())
     }
 
     fn judge(

@@ -64,6 +64,9 @@ pub(crate) fn run(
     let space = loaded
         .search_space(&base.graph, base.base_width, &transforms)
         .map_err(prepare::blamed)?;
+    if let Some(notice) = &space.notice {
+        eprintln!("note: {notice}");
+    }
     let builder = Builder {
         base: base.graph,
         transforms,

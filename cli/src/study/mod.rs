@@ -19,6 +19,7 @@ mod search;
 mod section;
 mod seed;
 mod space;
+mod tied;
 mod write;
 
 pub(crate) use error::{Notice, StudyError};

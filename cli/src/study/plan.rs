@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use firebrick_core::channels::Lead;
 use firebrick_core::graph::{Graph, Node};
 use firebrick_core::hint::did_you_mean;
 use firebrick_core::pass::{Choice, Pass, PassError};
@@ -9,8 +10,9 @@ use firebrick_core::space::{Condition, Domain, Parameter};
 use firebrick_core::value::{Params, Value};
 
 use super::choices::Choices;
-use super::error::StudyError;
-use super::seed::{self, By, CONFIG, Group, Seed, SpaceSpec};
+use super::error::{Origin, StudyError};
+use super::seed::{self, By, CONFIG, Field, Group, Seed, SpaceSpec};
+use super::tied::{Asked, Clash, Tied};
 use super::{Loaded, Subject, defaults, section, space};
 
 /// Types of node that MASE quantises, as far as there are such ops: the ones that a seed in its
@@ -69,6 +71,7 @@ pub(super) struct Planner<'a> {
     base_width: usize,
     passes: &'a BTreeMap<String, Box<dyn Pass>>,
     choices: BTreeMap<&'a str, Vec<Choice>>,
+    tied: Tied<'a>,
 }
 
 impl<'a> Planner<'a> {
@@ -89,7 +92,88 @@ impl<'a> Planner<'a> {
             base_width,
             passes,
             choices: choices.collect(),
+            tied: Tied::new(graph),
         }
+    }
+
+    /// Lets one layer lead those that are tied to it, in every field that tied layers have
+    /// together.
+    ///
+    /// The first in the graph leads, and one that a key takes before one that only the default does.
+    ///
+    /// # Errors
+    /// [`StudyError`] if two of them have other choices.
+    pub(super) fn tie(&mut self) -> Result<(), StudyError> {
+        let mut fields: Vec<(&'a Group, &'a Field)> = Vec::new();
+        for group in self.spec.seeds.iter().flat_map(|seed| &seed.groups) {
+            for field in &group.fields {
+                let choice = self.choice(group, &field.name);
+                let is_new = fields.iter().all(|(known, other)| {
+                    (&known.table, &other.name) != (&group.table, &field.name)
+                });
+                let is_tied = choice.is_some_and(|choice| choice.per_group);
+                if group.table != CONFIG && is_tied && is_new {
+                    fields.push((group, field));
+                }
+            }
+        }
+        for (group, field) in fields {
+            let mut layers = self.layers_with(&group.table, &field.name);
+            layers.sort_by_key(|asked| is_default(asked.seed));
+            if let Err(clash) = self.tied.add(&group.table, &field.name, &layers) {
+                return Err(self.clash(&clash, group, field));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns what is worth saying of layers that have no parameter of their own.
+    pub(super) fn notice(&self) -> Option<String> {
+        self.tied.notice()
+    }
+
+    /// Returns the layers that a seed gives a field, in the order of the graph.
+    fn layers_with(&self, table: &str, field: &str) -> Vec<Asked<'a>> {
+        let mut layers = Vec::new();
+        for (layer, node) in self.graph.nodes().iter().enumerate() {
+            let Some(seed) = self.seed_of(node) else {
+                continue;
+            };
+            for group in seed.groups.iter().filter(|group| group.table == table) {
+                let has = self
+                    .choice(group, field)
+                    .is_some_and(|choice| has_op(choice, node));
+                let field = group.fields.iter().find(|own| own.name == field);
+                if let (true, Some(field)) = (has, field) {
+                    layers.push(Asked {
+                        layer,
+                        seed,
+                        choices: &field.choices,
+                    });
+                }
+            }
+        }
+        layers
+    }
+
+    fn clash(&self, clash: &Clash<'_>, group: &Group, field: &Field) -> StudyError {
+        let Clash(one, other) = clash;
+        let key = |asked: &Asked<'_>| path(asked.seed, group, Some(&field.name));
+        let line = match self.loaded.places.get(&key(one)) {
+            Some(Origin::Line(line)) => format!(" (line {line})"),
+            _ => String::new(),
+        };
+        let [first, second] = [one, other].map(|asked| &self.graph.nodes()[asked.layer].name);
+        let name = format!("{}.{}", group.table, field.name);
+        let what = format!(
+            "the channels of `{first}`{line} and `{second}` are tied, but `{name}` has other \
+             choices for them"
+        );
+        let hint = "give both the same, or leave one out: it follows; `firebrick transform \
+                    --groups` shows what is tied";
+        let key = key(other);
+        self.loaded
+            .blame(Subject::Key(&key), what, Some(hint.to_owned()))
     }
 
     /// Checks that each key takes a node, that no two take the same, and that each group of a seed
@@ -129,11 +213,7 @@ impl<'a> Planner<'a> {
         node: &Node,
         parameters: &mut Vec<Parameter>,
     ) -> Result<Vec<Planned>, StudyError> {
-        let default = || self.spec.seeds.iter().find(|seed| is_default(seed));
-        let seed = self
-            .keyed()
-            .find(|seed| self.takes(seed, node))
-            .or_else(default);
+        let seed = self.seed_of(node);
         let mut planned = Vec::new();
         for (seed, group) in seed
             .iter()
@@ -143,12 +223,24 @@ impl<'a> Planner<'a> {
                 continue;
             }
             let (group, own) = self.plan_group(group, node);
+            if group.group.fields.is_empty() {
+                // Another layer decides all of it.
+                continue;
+            }
             if self.can_change(seed, &group, node, &own)? {
                 parameters.extend(own);
                 planned.push(group);
             }
         }
         Ok(planned)
+    }
+
+    /// Returns the seed that takes a node, that of the default if no other does.
+    fn seed_of(&self, node: &Node) -> Option<&'a Seed> {
+        let default = || self.spec.seeds.iter().find(|seed| is_default(seed));
+        self.keyed()
+            .find(|seed| self.takes(seed, node))
+            .or_else(default)
     }
 
     /// Returns the seeds that name nodes.
@@ -247,9 +339,17 @@ impl<'a> Planner<'a> {
                 Need::Always => None,
                 Need::If(condition) => Some(condition),
             };
-            let name = format!("{}/{pass}/{}", node.name, field.name);
+            let mut leader = &node.name;
+            let layer = self.graph.index(&node.name).unwrap_or(0);
+            match self.tied.part(&group.table, &field.name, layer) {
+                Some(Lead::Follows(_)) => continue,
+                Some(Lead::Shares(layer)) => leader = &self.graph.nodes()[*layer].name,
+                Some(Lead::Leads | Lead::Fixed) | None => {}
+            }
+            let name = format!("{leader}/{pass}/{}", field.name);
             let setting = match &field.choices {
                 Choices::List(values) if values.len() == 1 => Setting::Fixed(values[0].clone()),
+                _ if *leader != node.name => Setting::Free(name),
                 choices => {
                     // In the seed's spelling every field but the mode is a size.
                     let is_ordered = choice.map_or(field.name != "name", |choice| choice.ordered);
@@ -384,7 +484,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn is_default(seed: &Seed) -> bool {
+pub(super) fn is_default(seed: &Seed) -> bool {
     seed.key == "default"
 }
 

@@ -19,6 +19,8 @@ use super::{Loaded, Subject};
 pub(crate) struct SearchSpace {
     /// The parameters `node/pass/field`; what can only be one thing is none of them.
     pub(crate) space: Space,
+    /// Which layers have no parameter of their own, as a sentence; absent if none.
+    pub(crate) notice: Option<String>,
     by: By,
     base_width: usize,
     /// The passes in the order in which they are applied.
@@ -58,8 +60,9 @@ impl Loaded {
         if spec.seeds.is_empty() {
             return Err(self.blame(Subject::Key("search.search_space"), nothing, None));
         }
-        let planner = Planner::new(self, spec, graph, base_width, passes);
+        let mut planner = Planner::new(self, spec, graph, base_width, passes);
         planner.check_keys()?;
+        planner.tie()?;
         let in_config = |group: &Group| group.table == CONFIG;
         let is_mase = spec
             .seeds
@@ -84,6 +87,7 @@ impl Loaded {
         let passes = self.space_passes().into_iter().map(str::to_owned).collect();
         Ok(SearchSpace {
             space,
+            notice: planner.notice(),
             by: spec.by,
             base_width,
             passes,

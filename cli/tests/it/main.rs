@@ -5,6 +5,7 @@ mod bad_input;
 mod built;
 mod dry_run;
 mod engines;
+mod groups;
 mod help;
 mod parity;
 mod plugin;

@@ -46,7 +46,7 @@ pub fn random_graph(seed: u64, n_blocks: usize) -> Graph {
         draft.op("output", Op::Output, &[&last]);
     } else {
         if last.shape.len() > 1 {
-            last = draft.to_vector(&last);
+            last = draft.flattened(&last);
         }
         let n_classes = draft.rng.random_range(2..5);
         last = draft.linear(&last, n_classes);
@@ -198,7 +198,7 @@ impl Draft {
             3 => self.depthwise(input),
             4 => self.in_groups(input),
             5 if has_room => self.pool(input),
-            6 if self.one_in(2) => self.to_vector(input),
+            6 if self.one_in(2) => self.flattened(input),
             7 => self.crossed(input),
             _ => self.joined_block(input),
         }
@@ -323,7 +323,7 @@ impl Draft {
     }
 
     /// Everything in one dimension, maybe added to a layer that sees it all.
-    fn to_vector(&mut self, input: &Wire) -> Wire {
+    fn flattened(&mut self, input: &Wire) -> Wire {
         if self.one_in(3) {
             return self.op("global", Op::GlobalAvgPool, &[input]);
         }

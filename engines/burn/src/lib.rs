@@ -15,5 +15,7 @@ mod train;
 
 #[cfg(test)]
 mod parity;
+#[cfg(test)]
+mod random_graphs;
 
 pub use engine::{BurnEngine, Settings};

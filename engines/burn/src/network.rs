@@ -5,12 +5,12 @@
 
 mod nodes;
 
-use burn::tensor::{Int, Tensor};
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::random::Stream;
 
 use crate::ops::Values;
 use crate::ops::batch_norm::Normalised;
+use crate::ops::pool::Maxima;
 use crate::ops::window::Window;
 use crate::parameters::{Gradients, Parameters};
 
@@ -37,7 +37,7 @@ enum Kept {
     Nothing,
     Values(Values),
     Normalised(Normalised),
-    Maxima(Values, Tensor<4, Int>),
+    Maxima(Maxima),
 }
 
 impl<'a> Network<'a> {

@@ -66,15 +66,20 @@ impl Change {
         matches!(self, Self::Factor(_))
     }
 
-    /// Returns what the layer reads, in a call that has a mode somewhere or not.
-    pub(super) fn reads(self, has_mode: bool) -> Reads {
+    /// Returns what the layer reads, in a call that has a mode somewhere.
+    pub(super) fn reads(self) -> Reads {
         match self {
-            Self::Keep if has_mode => Reads::Base { mode: None },
+            Self::Keep => Reads::Base { mode: None },
             Self::OutputOnly(_) => Reads::Base {
                 mode: Some("output_only"),
             },
-            Self::Keep | Self::Factor(_) | Self::Both(_) | Self::InputOnly => Reads::Producer,
+            Self::Factor(_) | Self::Both(_) | Self::InputOnly => Reads::Producer,
         }
+    }
+
+    /// Returns whether the layer is given an output width of its own.
+    pub(super) fn sets_outputs(self) -> bool {
+        matches!(self, Self::Factor(_) | Self::OutputOnly(_) | Self::Both(_))
     }
 
     /// Returns the new output channels of a layer that has had `width`.
@@ -84,22 +89,27 @@ impl Change {
         width: usize,
         base_width: Option<NonZeroUsize>,
     ) -> Result<usize, PassError> {
-        let (unit, multiplier) = match self {
-            Self::Keep | Self::InputOnly => return Ok(width),
-            Self::Factor(factor) => (width, factor),
+        match self {
+            Self::Keep | Self::InputOnly => Ok(width),
+            Self::Factor(factor) => scaled(node, width, factor),
             Self::OutputOnly(multiplier) | Self::Both(multiplier) => {
-                (base_width.map_or(width, NonZeroUsize::get), multiplier)
+                let unit = base_width.map_or(width, NonZeroUsize::get);
+                scaled(node, unit, multiplier)
             }
-        };
-        let outputs = (unit as f64 * multiplier).round().max(1.0);
-        if outputs > CHANNELS_MAX {
-            return Err(PassError::NotApplicable {
-                node: node.name.clone(),
-                reason: format!("{multiplier:?} times {unit} channels are too many"),
-            });
         }
-        Ok(outputs as usize)
     }
+}
+
+/// Returns a multiple of a width, rounded half up, at least 1.
+pub(super) fn scaled(node: &Node, width: usize, multiplier: f64) -> Result<usize, PassError> {
+    let scaled = (width as f64 * multiplier).round().max(1.0);
+    if scaled > CHANNELS_MAX {
+        return Err(PassError::NotApplicable {
+            node: node.name.clone(),
+            reason: format!("{multiplier:?} times {width} channels are too many"),
+        });
+    }
+    Ok(scaled as usize)
 }
 
 /// More than any graph can hold, and few enough to be exact in an `f64`.

@@ -1,5 +1,6 @@
-//! Carries widths from producers to readers.
+//! Carries widths from producers to readers, as the modes of the lab ask.
 
+use firebrick_core::channels::{depthwise_multiplier, own_width};
 use firebrick_core::graph::{Annotations, Graph, Node, Op};
 use firebrick_core::pass::PassError;
 
@@ -8,8 +9,8 @@ use firebrick_core::pass::PassError;
 pub(super) struct Plan {
     /// The input channels.
     pub(super) reads: Reads,
-    /// The output channels.
-    pub(super) outputs: usize,
+    /// The output channels; `None` for a depthwise convolution that follows its input.
+    pub(super) outputs: Option<usize>,
 }
 
 /// Where a layer has its input channels from.
@@ -38,7 +39,7 @@ pub(super) fn makes_output(graph: &Graph) -> Vec<bool> {
     reached[nodes.len() - 1] = true;
     for (node_idx, node) in nodes.iter().enumerate().rev() {
         if reached[node_idx] && !is_layer(&node.op) {
-            for producer in producers(graph, node) {
+            for producer in graph.producers(node_idx) {
                 reached[producer] = true;
             }
         }
@@ -58,17 +59,22 @@ pub(super) fn rewire(graph: &Graph, plans: &[Option<Plan>]) -> Result<Vec<Node>,
     let mut widths: Vec<Width> = Vec::with_capacity(plans.len());
     let mut nodes = Vec::with_capacity(plans.len());
     for (node_idx, node) in graph.nodes().iter().enumerate() {
-        let inputs: Vec<Width> = producers(graph, node).map(|idx| widths[idx]).collect();
+        let inputs: Vec<Width> = graph
+            .producers(node_idx)
+            .map(|producer| widths[producer])
+            .collect();
         let mut node = node.clone();
+        let is_layer = is_layer(&node.op);
         let width = match plans[node_idx] {
             Some(plan) => {
                 let input = inputs[0];
                 check_reads(graph, node_idx, plan.reads, input)?;
-                resize(&mut node, input.channels, plan.outputs)?;
-                Width {
-                    channels: plan.outputs,
-                    source: node_idx,
-                }
+                let channels = resize(&mut node, input.channels, plan.outputs)?;
+                let source = match is_layer {
+                    true => node_idx,
+                    false => input.source,
+                };
+                Width { channels, source }
             }
             None => follow(graph, node_idx, &mut node, &inputs)?,
         };
@@ -103,9 +109,25 @@ fn check_reads(
     })
 }
 
-/// Gives a layer its new sizes.
-fn resize(node: &mut Node, inputs: usize, outputs: usize) -> Result<(), PassError> {
+/// Gives a layer its new sizes, and returns its outputs.
+fn resize(node: &mut Node, inputs: usize, outputs: Option<usize>) -> Result<usize, PassError> {
     let before = node.op.clone();
+    let followed =
+        depthwise_multiplier(&before).map(|multiplier| inputs.saturating_mul(multiplier));
+    let outputs = match (followed, outputs) {
+        (Some(followed), Some(outputs)) if followed != outputs => {
+            return Err(PassError::NotApplicable {
+                node: node.name.clone(),
+                reason: format!(
+                    "it is depthwise: of {inputs} channels it makes {followed}, not {outputs} \
+                     (`input_only` follows)"
+                ),
+            });
+        }
+        (Some(followed), _) => followed,
+        (None, Some(outputs)) => outputs,
+        (None, None) => inputs,
+    };
     match &mut node.op {
         Op::Linear {
             in_features,
@@ -118,28 +140,21 @@ fn resize(node: &mut Node, inputs: usize, outputs: usize) -> Result<(), PassErro
         Op::Conv2d {
             in_channels,
             out_channels,
+            groups,
             ..
         } => {
             *in_channels = inputs;
             *out_channels = outputs;
+            if followed.is_some() {
+                *groups = inputs;
+            }
         }
         _ => {}
     }
-    if node.op == before {
-        return Ok(());
+    if node.op != before {
+        start_afresh(node);
     }
-    if let Op::Conv2d { groups, .. } = node.op
-        && groups != 1
-    {
-        return Err(PassError::NotApplicable {
-            node: node.name.clone(),
-            reason: format!(
-                "its channels fall into {groups} groups, which would have to change too"
-            ),
-        });
-    }
-    start_afresh(node);
-    Ok(())
+    Ok(outputs)
 }
 
 /// Makes a node without channels of its own fit its inputs, and returns its width.
@@ -194,7 +209,7 @@ fn follow(
 }
 
 /// Forgets what was known of weights that no longer fit.
-fn start_afresh(node: &mut Node) {
+pub(super) fn start_afresh(node: &mut Node) {
     let formats = std::mem::take(&mut node.annotations.formats);
     node.annotations = Annotations {
         formats,
@@ -202,10 +217,7 @@ fn start_afresh(node: &mut Node) {
     };
 }
 
+/// Returns whether an op makes channels of its own; a depthwise convolution hands its input's on.
 fn is_layer(op: &Op) -> bool {
-    super::own_width(op).is_some()
-}
-
-fn producers<'a>(graph: &'a Graph, node: &'a Node) -> impl Iterator<Item = usize> + 'a {
-    node.inputs.iter().filter_map(|name| graph.index(name))
+    own_width(op).is_some() && depthwise_multiplier(op).is_none()
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
 use super::program::{remove, trials};
@@ -222,8 +222,15 @@ fn seconds_of_ours(
         .arg(&out)
         .env("XDG_CACHE_HOME", folder.join("cache"));
     let start = Instant::now();
-    process::read(&mut command)?;
+    // A line a trial is too much to see; it is shown if the program fails.
+    let output = command.output().context("can't run the program")?;
     let seconds = start.elapsed().as_secs_f64();
+    let messages = String::from_utf8_lossy(&output.stderr);
+    ensure!(
+        output.status.success(),
+        "the program: {}\n{messages}",
+        output.status
+    );
     let trials = trials(&out)?;
     let trained = trials
         .iter()

@@ -32,6 +32,7 @@ impl Pass for Fake {
         let choice = |field: &str, ordered, ops: &[&str]| Choice {
             field: field.to_owned(),
             ordered,
+            per_group: field == "factor",
             ops: ops.iter().map(|op| (*op).to_owned()).collect(),
             summary: String::new(),
         };
@@ -382,6 +383,61 @@ fn says_what_does_not_fit_the_network() {
     setup.by = "name"
       nothing to search: there is no `[search.search_space.seed]` in `studies/x.toml`, line 1
     "#);
+}
+
+const RESIDUAL: &str = "x = input[16]
+    a = linear(x, out=8)
+    r = relu(a)
+    b = linear(r, out=8)
+    s = add(b, r)
+    c = linear(s, out=6)
+    d = linear(c, out=16)
+    t = add(d, x)
+    e = linear(t, out=5)
+    output = output(e)";
+
+fn space_of_residual(text: &str) -> Result<SearchSpace, StudyError> {
+    let loaded = search(&format!("[search.search_space]\n{text}"));
+    loaded.search_space(&RESIDUAL.parse().unwrap(), 16, &passes(&["d", "e"]))
+}
+
+#[test]
+fn tied_layers_have_one_parameter() {
+    let space =
+        space_of_residual("setup.by = \"type\"\nseed.linear.widen.factor = [1, 2]").unwrap();
+    insta::assert_snapshot!(printed(&space.space), @r#"
+    a/widen/factor {"kind":"ordinal","choices":[1,2]}
+    c/widen/factor {"kind":"ordinal","choices":[1,2]}
+    "#);
+    insta::assert_snapshot!(space.notice.clone().unwrap(), @"layers whose channels are tied share one parameter: `b` follows `a`");
+    let last = space.space.point(3).unwrap();
+    insta::assert_snapshot!(args(&space, &last), @r#"widen {"a":{"factor":2},"c":{"factor":2},"by":"name"}"#);
+    // The first that a key takes leads, in front of what the default takes.
+    let named = "seed.default.widen.factor = [1, 2]\nseed.b.widen.factor = [1, 3]";
+    let space = space_of_residual(named).unwrap();
+    insta::assert_snapshot!(printed(&space.space), @r#"
+    b/widen/factor {"kind":"ordinal","choices":[1,3]}
+    c/widen/factor {"kind":"ordinal","choices":[1,2]}
+    "#);
+    // The other fields of a follower stay.
+    let other = "seed.a.widen.factor = [1, 2]\nseed.b.widen = { factor = [2, 1], width = [3, 4] }";
+    let space = space_of_residual(other).unwrap();
+    insta::assert_snapshot!(printed(&space.space), @r#"
+    a/widen/factor {"kind":"ordinal","choices":[1,2]}
+    b/widen/width {"kind":"ordinal","choices":[3,4]}
+    "#);
+    let alone = space_of_residual("seed.b.widen.factor = [1, 2]").unwrap();
+    assert_eq!(alone.notice, None);
+    insta::assert_snapshot!(printed(&alone.space), @r#"b/widen/factor {"kind":"ordinal","choices":[1,2]}"#);
+}
+
+#[test]
+fn tied_layers_with_other_choices_are_refused() {
+    let text = "seed.a.widen.factor = [1, 2]\nseed.b.widen.factor = [1, 3]";
+    insta::assert_snapshot!(shown(&space_of_residual(text).unwrap_err()), @r"
+    the channels of `a` (line 2) and `b` are tied, but `widen.factor` has other choices for them in `studies/x.toml`, line 3
+      hint: give both the same, or leave one out: it follows; `firebrick transform --groups` shows what is tied
+    ");
 }
 
 #[test]

@@ -79,8 +79,8 @@ impl Network<'_> {
             }
             Op::MaxPool { .. } => {
                 let x = only(&mut inputs);
-                let (result, indices) = pool::forward_max_with_indices(x.clone(), self.window(idx));
-                (result, Kept::Maxima(x, indices))
+                let (result, maxima) = pool::forward_max_with_places(x, self.window(idx));
+                (result, Kept::Maxima(maxima))
             }
             Op::Linear { .. } | Op::Conv2d { .. } | Op::AvgPool { .. } => {
                 let x = inputs[0].clone();
@@ -136,8 +136,8 @@ impl Network<'_> {
             }),
             (Op::Relu, Kept::Values(result)) => vec![relu::backward(result, grad)],
             (Op::Dropout { .. }, Kept::Values(mask)) => vec![grad * mask],
-            (Op::MaxPool { .. }, Kept::Maxima(x, indices)) => {
-                vec![pool::backward_max(x, indices, grad, self.window(idx))]
+            (Op::MaxPool { .. }, Kept::Maxima(maxima)) => {
+                vec![pool::backward_max(maxima, grad, self.window(idx))]
             }
             (Op::AvgPool { .. }, Kept::Values(x)) => {
                 vec![pool::backward_avg(x, grad, self.window(idx))]

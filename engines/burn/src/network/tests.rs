@@ -1,4 +1,4 @@
-use burn::tensor::{DType, Device, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use firebrick_core::graph::GraphBuilder;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::weights::Weights;

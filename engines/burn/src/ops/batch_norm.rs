@@ -2,15 +2,20 @@
 
 use burn::tensor::Tensor;
 
-use super::{Values, channel_sums, per_channel, vector};
+use super::{Values, channel_sums, cpu, per_channel, vector};
 
 /// What [`forward`] keeps for [`backward_x`] and [`backward_affine`].
 #[derive(Debug)]
-pub(crate) struct Normalised {
-    /// `(x - mean) / sqrt(variance + eps)`.
-    x_hat: Values,
-    /// `1 / sqrt(variance + eps)`, `[1, channels, 1]`.
-    inverse_deviation: Values,
+pub(crate) enum Normalised {
+    /// By the kernels of this engine.
+    Cpu(cpu::batch_norm::Kept),
+    /// By burn.
+    Burn {
+        /// `(x - mean) / sqrt(variance + eps)`.
+        x_hat: Values,
+        /// `1 / sqrt(variance + eps)`, `[1, channels, 1]`.
+        inverse_deviation: Values,
+    },
 }
 
 /// What one batch adds to the running statistics, `[channels]` each.
@@ -32,6 +37,10 @@ pub(crate) fn forward(
     bias: Tensor<1>,
     eps: f64,
 ) -> (Values, Normalised, BatchStatistics) {
+    if cpu::takes(&x) {
+        let (y, kept, (mean, variance)) = cpu::batch_norm::forward(x, weight, bias, eps);
+        return (y, Normalised::Cpu(kept), BatchStatistics { mean, variance });
+    }
     let count = count(&x);
     let mean = channel_sums(x.clone()).div_scalar(count);
     let centred = x - mean.clone();
@@ -44,7 +53,7 @@ pub(crate) fn forward(
         mean: vector(mean),
         variance: vector(squares.div_scalar(count - 1.0)),
     };
-    let normalised = Normalised {
+    let normalised = Normalised::Burn {
         x_hat,
         inverse_deviation,
     };
@@ -58,8 +67,13 @@ pub(crate) fn follow(running: Tensor<1>, batch: Tensor<1>, momentum: f64) -> Ten
 
 /// Returns the gradients by weight and bias.
 pub(crate) fn backward_affine(normalised: &Normalised, grad: Values) -> (Tensor<1>, Tensor<1>) {
-    let by_weight = channel_sums(grad.clone() * normalised.x_hat.clone());
-    (vector(by_weight), vector(channel_sums(grad)))
+    match normalised {
+        Normalised::Cpu(kept) => cpu::batch_norm::backward_affine(kept, grad),
+        Normalised::Burn { x_hat, .. } => {
+            let by_weight = channel_sums(grad.clone() * x_hat.clone());
+            (vector(by_weight), vector(channel_sums(grad)))
+        }
+    }
 }
 
 /// Returns the gradient by `x`, given those by weight and bias.
@@ -70,10 +84,20 @@ pub(crate) fn backward_x(
     by_bias: Tensor<1>,
     grad: Values,
 ) -> Values {
-    let count = count(&grad);
-    let along_x = normalised.x_hat * per_channel(by_weight.div_scalar(count));
-    let centred = grad - per_channel(by_bias.div_scalar(count)) - along_x;
-    centred * (per_channel(weight) * normalised.inverse_deviation)
+    match normalised {
+        Normalised::Cpu(kept) => {
+            cpu::batch_norm::backward_x(kept, weight, by_weight, by_bias, grad)
+        }
+        Normalised::Burn {
+            x_hat,
+            inverse_deviation,
+        } => {
+            let count = count(&grad);
+            let along_x = x_hat * per_channel(by_weight.div_scalar(count));
+            let centred = grad - per_channel(by_bias.div_scalar(count)) - along_x;
+            centred * (per_channel(weight) * inverse_deviation)
+        }
+    }
 }
 
 /// Scale and shift that running statistics come to, `[channels]` each.
@@ -91,6 +115,9 @@ pub(crate) fn scale_and_shift(
 
 /// Scales and shifts each channel.
 pub(crate) fn forward_running(x: Values, scale: Tensor<1>, shift: Tensor<1>) -> Values {
+    if cpu::takes(&x) {
+        return cpu::batch_norm::forward_running(x, scale, shift);
+    }
     x * per_channel(scale) + per_channel(shift)
 }
 

@@ -4,8 +4,8 @@ use burn::tensor::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
-use super::Values;
 use super::window::Window;
+use super::{Values, cpu};
 
 /// Returns `[rows, out, places]` for weights of `[out, in / groups, height, width]`.
 pub(crate) fn forward(
@@ -14,12 +14,18 @@ pub(crate) fn forward(
     bias: Option<Tensor<1>>,
     window: &Window,
 ) -> Values {
+    if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
+        return cpu::conv2d::forward(x, weight, bias, window);
+    }
     let x = picture(x, window.size_in);
     places(module::conv2d(x, weight, bias, options(window)))
 }
 
 /// Returns the gradient by `x`: the transposed convolution of the gradient.
 pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Values {
+    if cpu::takes(&grad) && cpu::conv2d::takes(&weight, window) {
+        return cpu::conv2d::backward_x(weight, grad, window);
+    }
     let Window {
         size_in,
         size_out,
@@ -45,6 +51,9 @@ pub(crate) fn backward_weight(
     grad: Values,
     window: &Window,
 ) -> Tensor<1> {
+    if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
+        return cpu::conv2d::backward_weight(x, weight.dims(), grad, window);
+    }
     let size = weight.shape().num_elements();
     let x = picture(x, window.size_in);
     let grad = picture(grad, window.size_out);

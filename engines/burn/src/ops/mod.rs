@@ -7,6 +7,7 @@
 
 pub(crate) mod batch_norm;
 pub(crate) mod conv2d;
+mod cpu;
 pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;

@@ -3,42 +3,56 @@
 use burn::tensor::ops::{AvgPoolOptions, MaxPoolOptions};
 use burn::tensor::{Int, Tensor, module};
 
-use super::Values;
 use super::conv2d::{picture, places};
 use super::window::Window;
+use super::{Values, cpu};
 
 /// Returns the largest value of each window.
 pub(crate) fn forward_max(x: Values, window: &Window) -> Values {
+    if cpu::takes(&x) && cpu::pool::takes(window) {
+        return cpu::pool::forward(x, window).0;
+    }
     places(module::max_pool2d(
         picture(x, window.size_in),
         max_options(window),
     ))
 }
 
+/// Where the largest values of windows were.
+#[derive(Debug)]
+pub(crate) enum Maxima {
+    /// By the kernels of this engine.
+    Cpu(cpu::pool::Winners),
+    /// By burn, with what was read.
+    Burn(Values, Tensor<4, Int>),
+}
+
 /// Returns the largest value of each window and where it was.
-pub(crate) fn forward_max_with_indices(x: Values, window: &Window) -> (Values, Tensor<4, Int>) {
-    let x = picture(x, window.size_in);
-    let (y, indices) = module::max_pool2d_with_indices(x, max_options(window));
-    (places(y), indices)
+pub(crate) fn forward_max_with_places(x: Values, window: &Window) -> (Values, Maxima) {
+    if cpu::takes(&x) && cpu::pool::takes(window) {
+        let (y, winners) = cpu::pool::forward(x, window);
+        return (y, Maxima::Cpu(winners));
+    }
+    let read = picture(x.clone(), window.size_in);
+    let (y, indices) = module::max_pool2d_with_indices(read, max_options(window));
+    (places(y), Maxima::Burn(x, indices))
 }
 
 /// Returns the gradient by `x`: what a window passes on goes to its largest value.
-pub(crate) fn backward_max(
-    x: Values,
-    indices: Tensor<4, Int>,
-    grad: Values,
-    window: &Window,
-) -> Values {
-    places(module::max_pool2d_with_indices_backward(
-        picture(x, window.size_in),
-        window.kernel,
-        window.stride,
-        window.padding,
-        [1, 1],
-        false,
-        picture(grad, window.size_out),
-        indices,
-    ))
+pub(crate) fn backward_max(maxima: Maxima, grad: Values, window: &Window) -> Values {
+    match maxima {
+        Maxima::Cpu(winners) => cpu::pool::backward(&winners, grad, window),
+        Maxima::Burn(x, indices) => places(module::max_pool2d_with_indices_backward(
+            picture(x, window.size_in),
+            window.kernel,
+            window.stride,
+            window.padding,
+            [1, 1],
+            false,
+            picture(grad, window.size_out),
+            indices,
+        )),
+    }
 }
 
 /// Returns the mean of each window, zeros of the border counted.

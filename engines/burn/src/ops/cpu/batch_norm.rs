@@ -1,0 +1,228 @@
+//! Batch normalisation in few passes over memory.
+
+use burn::tensor::Tensor;
+use macerator::Simd;
+
+use super::{Numbers, Values, each, values, vector};
+
+/// Numbers that one thread takes at once, about: whole places.
+const NUMBERS_A_JOB: usize = 1 << 15;
+
+/// What [`forward`] keeps for the backward pass.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    x: Values,
+    mean: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+}
+
+/// Mean and unbiased variance of each channel of a batch.
+type Statistics = (Tensor<1>, Tensor<1>);
+
+/// Normalises by the statistics of the batch.
+///
+/// # Source
+/// The statistics of parts are joined as in Chan, Golub and LeVeque, "Updating formulae and a
+/// pairwise algorithm for computing sample variances", 1979.
+pub(crate) fn forward(
+    x: Values,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    eps: f64,
+) -> (Values, Kept, Statistics) {
+    let shape = x.dims();
+    let [rows, channels, places] = shape;
+    let numbers = Numbers::of_places(x);
+    let (mean, squares) = statistics(numbers.as_slice(), channels);
+    let count = (rows * places) as f64;
+    let inverse = |squares: &f64| 1.0 / (squares / count + eps).sqrt();
+    let inverse_deviation: Vec<f32> = squares.iter().map(|s| inverse(s) as f32).collect();
+    let variance = squares
+        .iter()
+        .map(|squares| (squares / (count - 1.0)) as f32);
+    let statistics = (
+        vector(mean.iter().map(|mean| *mean as f32).collect()),
+        vector(variance.collect()),
+    );
+    let mean: Vec<f32> = mean.into_iter().map(|mean| mean as f32).collect();
+    let (weight, bias) = (Numbers::of(weight), Numbers::of(bias));
+    let scale = weight.as_slice().iter().zip(&inverse_deviation);
+    let scale: Vec<f32> = scale.map(|(weight, inverse)| weight * inverse).collect();
+    let y = scaled(numbers.as_slice(), &mean, &scale, bias.as_slice());
+    let kept = Kept {
+        x: numbers.into_values(shape),
+        mean,
+        inverse_deviation,
+    };
+    (values(y, shape), kept, statistics)
+}
+
+/// Returns the gradients by weight and bias.
+pub(crate) fn backward_affine(kept: &Kept, grad: Values) -> (Tensor<1>, Tensor<1>) {
+    let channels = kept.mean.len();
+    let (x, grad) = (Numbers::of_places(kept.x.clone()), Numbers::of_places(grad));
+    let size = job_size(channels);
+    let pairs = x.as_slice().chunks(size).zip(grad.as_slice().chunks(size));
+    let mut sums = vec![0.0; pairs.len() * 2 * channels];
+    let jobs = pairs.zip(sums.chunks_exact_mut(2 * channels)).collect();
+    each(jobs, |((x, grad), sums)| {
+        sum_grad(x, grad, &kept.mean, sums)
+    });
+    let total = |at: usize| -> f64 {
+        let sums = sums[at..].iter().step_by(2 * channels);
+        sums.map(|sum| f64::from(*sum)).sum()
+    };
+    let by_weight = kept.inverse_deviation.iter().enumerate();
+    let by_weight =
+        by_weight.map(|(c, inverse)| (total(channels + c) * f64::from(*inverse)) as f32);
+    let by_bias = (0..channels).map(|channel| total(channel) as f32);
+    (vector(by_weight.collect()), vector(by_bias.collect()))
+}
+
+/// Returns the gradient by `x`, given those by weight and bias.
+pub(crate) fn backward_x(
+    kept: Kept,
+    weight: Tensor<1>,
+    by_weight: Tensor<1>,
+    by_bias: Tensor<1>,
+    grad: Values,
+) -> Values {
+    let shape = grad.dims();
+    let [rows, channels, places] = shape;
+    let count = (rows * places) as f32;
+    let (x, mut grad) = (Numbers::of_places(kept.x), Numbers::of_places(grad));
+    let [weight, by_weight, by_bias] = [weight, by_weight, by_bias].map(Numbers::of);
+    // The gradient is `of_grad * grad + of_x * x + shift`.
+    let (mut of_grad, mut of_x, mut shift) = (Vec::new(), Vec::new(), Vec::new());
+    for channel in 0..channels {
+        let inverse = kept.inverse_deviation[channel];
+        let scale = weight.as_slice()[channel] * inverse;
+        let along_x = -scale * by_weight.as_slice()[channel] / count * inverse;
+        of_grad.push(scale);
+        of_x.push(along_x);
+        shift.push(-scale * by_bias.as_slice()[channel] / count - along_x * kept.mean[channel]);
+    }
+    let size = job_size(channels);
+    let grads = grad.as_mut_slice().chunks_mut(size);
+    let jobs = x.as_slice().chunks(size).zip(grads).collect();
+    each(jobs, |(x, grad)| combine(x, grad, &of_grad, &of_x, &shift));
+    grad.into_values(shape)
+}
+
+/// Scales and shifts each channel in place.
+pub(crate) fn forward_running(x: Values, scale: Tensor<1>, shift: Tensor<1>) -> Values {
+    let shape = x.dims();
+    let (scale, shift) = (Numbers::of(scale), Numbers::of(shift));
+    let mut numbers = Numbers::of_places(x);
+    let jobs = numbers
+        .as_mut_slice()
+        .chunks_mut(job_size(shape[1]))
+        .collect();
+    each(jobs, |x| {
+        scale_places(x, scale.as_slice(), shift.as_slice())
+    });
+    numbers.into_values(shape)
+}
+
+/// Whole places.
+fn job_size(channels: usize) -> usize {
+    (NUMBERS_A_JOB / channels).max(1) * channels
+}
+
+/// Returns mean and sum of squared deviations of each channel.
+fn statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
+    let size = job_size(channels);
+    let mut parts = vec![0.0; x.len().div_ceil(size) * 2 * channels];
+    let jobs = x.chunks(size).zip(parts.chunks_exact_mut(2 * channels));
+    each(jobs.collect(), |(x, part)| deviations(x, part));
+    let (mut means, mut squares) = (vec![0.0; channels], vec![0.0; channels]);
+    let mut before = 0.0;
+    for (x, part) in x.chunks(size).zip(parts.chunks_exact(2 * channels)) {
+        let count = (x.len() / channels) as f64;
+        let (part_means, part_squares) = part.split_at(channels);
+        for channel in 0..channels {
+            let difference = f64::from(part_means[channel]) - means[channel];
+            means[channel] += difference * count / (before + count);
+            squares[channel] += f64::from(part_squares[channel])
+                + difference * difference * before * count / (before + count);
+        }
+        before += count;
+    }
+    (means, squares)
+}
+
+/// Writes mean and sum of squared deviations of each channel of a part.
+#[macerator::with_simd]
+fn deviations<S: Simd>(x: &[f32], part: &mut [f32]) {
+    let (means, squares) = part.split_at_mut(part.len() / 2);
+    let channels = means.len();
+    for place in x.chunks_exact(channels) {
+        for (sum, x) in means.iter_mut().zip(place) {
+            *sum += *x;
+        }
+    }
+    let share = channels as f32 / x.len() as f32;
+    for mean in &mut *means {
+        *mean *= share;
+    }
+    for place in x.chunks_exact(channels) {
+        for ((square, mean), x) in squares.iter_mut().zip(&*means).zip(place) {
+            *square += (x - mean) * (x - mean);
+        }
+    }
+}
+
+/// `(x - mean) * scale + bias`.
+fn scaled(x: &[f32], mean: &[f32], scale: &[f32], bias: &[f32]) -> Vec<f32> {
+    let mut y = vec![0.0; x.len()];
+    let size = job_size(mean.len());
+    let jobs = x.chunks(size).zip(y.chunks_mut(size)).collect();
+    each(jobs, |(x, y)| normalise(x, y, mean, scale, bias));
+    y
+}
+
+#[macerator::with_simd]
+fn normalise<S: Simd>(x: &[f32], y: &mut [f32], mean: &[f32], scale: &[f32], bias: &[f32]) {
+    let channels = mean.len();
+    for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
+        for channel in 0..channels {
+            y[channel] = (x[channel] - mean[channel]) * scale[channel] + bias[channel];
+        }
+    }
+}
+
+#[macerator::with_simd]
+fn scale_places<S: Simd>(x: &mut [f32], scale: &[f32], shift: &[f32]) {
+    for place in x.chunks_exact_mut(scale.len()) {
+        for ((x, scale), shift) in place.iter_mut().zip(scale).zip(shift) {
+            *x = *x * scale + shift;
+        }
+    }
+}
+
+/// Sums, for each channel, of the gradient and of the gradient times what differs from the mean.
+#[macerator::with_simd]
+fn sum_grad<S: Simd>(x: &[f32], grad: &[f32], mean: &[f32], sums: &mut [f32]) {
+    let channels = mean.len();
+    let (plain, along_x) = sums.split_at_mut(channels);
+    for (x, grad) in x.chunks_exact(channels).zip(grad.chunks_exact(channels)) {
+        for channel in 0..channels {
+            plain[channel] += grad[channel];
+            along_x[channel] += grad[channel] * (x[channel] - mean[channel]);
+        }
+    }
+}
+
+#[macerator::with_simd]
+fn combine<S: Simd>(x: &[f32], grad: &mut [f32], of_grad: &[f32], of_x: &[f32], shift: &[f32]) {
+    let channels = shift.len();
+    for (x, grad) in x
+        .chunks_exact(channels)
+        .zip(grad.chunks_exact_mut(channels))
+    {
+        for channel in 0..channels {
+            grad[channel] =
+                grad[channel] * of_grad[channel] + x[channel] * of_x[channel] + shift[channel];
+        }
+    }
+}

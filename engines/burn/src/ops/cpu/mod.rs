@@ -1,0 +1,101 @@
+//! Ops on pictures for float32 in the memory of the host, several times as fast as burn's own.
+//!
+//! Kernels are safe code over the vectors of the machine (crate `macerator`, with which burn's CPU
+//! backend is built too) and are dealt out to the threads of rayon in parts that depend on nothing
+//! but sizes, so the result is the same, bit for bit, however many threads there are.
+//!
+//! In memory the channels of a place lie side by side, `[rows, places, channels]`. The tensors
+//! that carry such values keep the shape that all ops agree on, `[rows, channels, places]`, and
+//! have the strides of the other order, so that ops which stay with burn read them correctly.
+#![expect(
+    clippy::needless_range_loop,
+    reason = "loops over registers have to be unrolled, which they are when written with indices"
+)]
+
+pub(crate) mod batch_norm;
+pub(crate) mod conv2d;
+mod depthwise;
+pub(crate) mod pool;
+mod product;
+pub(crate) mod relu;
+mod scratch;
+mod simd;
+mod winograd;
+
+use burn::tensor::{DType, Tensor, TensorData};
+use burn_flex::{Flex, FlexTensor};
+use rayon::prelude::*;
+
+use super::Values;
+
+/// Returns whether values are of float32 in the memory of the host.
+pub(super) fn takes(x: &Values) -> bool {
+    x.dtype() == DType::F32 && x.clone().try_into_primitive::<Flex>().is_ok()
+}
+
+/// Numbers of a tensor, in one run of memory.
+#[derive(Debug)]
+struct Numbers(FlexTensor);
+
+impl Numbers {
+    /// Returns the numbers of a tensor in its own order.
+    fn of<const D: usize>(tensor: Tensor<D>) -> Self {
+        let numbers = tensor.try_into_primitive::<Flex>();
+        let numbers = numbers.expect("one network is on one device");
+        match numbers.as_slice::<f32>() {
+            Some(_) => Self(numbers),
+            None => Self(numbers.to_contiguous()),
+        }
+    }
+
+    /// Returns the numbers of pictures, channels side by side.
+    fn of_places(x: Values) -> Self {
+        let [rows, channels, places] = x.dims();
+        match places {
+            1 => Self::of(x.reshape([rows, places, channels])),
+            _ => Self::of(x.swap_dims(1, 2)),
+        }
+    }
+
+    fn as_slice(&self) -> &[f32] {
+        self.0.as_slice().expect("the numbers are in one run")
+    }
+
+    /// Returns the numbers to be changed in place; they are copied first if others have them too.
+    fn as_mut_slice(&mut self) -> &mut [f32] {
+        if self.0.as_slice::<f32>().map(<[f32]>::len) != Some(self.0.storage::<f32>().len()) {
+            let data = TensorData::new(self.as_slice().to_vec(), self.0.layout().shape().clone());
+            self.0 = FlexTensor::from_data(data);
+        }
+        self.0.storage_mut()
+    }
+
+    /// Makes values of pictures whose channels lie side by side.
+    fn into_values(self, [rows, channels, places]: [usize; 3]) -> Values {
+        let tensor: Tensor<3> = Tensor::from_primitive::<Flex>(self.0);
+        match places {
+            1 => tensor.reshape([rows, channels, 1]),
+            _ => tensor.swap_dims(1, 2),
+        }
+    }
+}
+
+/// Makes values of pictures whose channels lie side by side.
+fn values(numbers: Vec<f32>, [rows, channels, places]: [usize; 3]) -> Values {
+    let data = TensorData::new(numbers, [rows, places, channels]);
+    Numbers(FlexTensor::from_data(data)).into_values([rows, channels, places])
+}
+
+/// Makes a vector.
+fn vector(numbers: Vec<f32>) -> Tensor<1> {
+    let size = numbers.len();
+    Tensor::from_primitive::<Flex>(FlexTensor::from_data(TensorData::new(numbers, [size])))
+}
+
+/// Does each piece of work, on all threads if there are several pieces.
+fn each<T: Send>(mut work: Vec<T>, act: impl Fn(T) + Sync + Send) {
+    match work.len() {
+        0 | 1 => work.drain(..).for_each(act),
+        _ => work.into_par_iter().for_each(act),
+    }
+}

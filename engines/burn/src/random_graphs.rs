@@ -1,0 +1,84 @@
+//! Networks of every kind: the engine computes what the reference does, and what a wider network
+//! inherits computes what its base does, in float32.
+
+use firebrick_core::channels::Channels;
+use firebrick_core::engine::{Engine, Placement};
+use firebrick_core::graph::Graph;
+use firebrick_core::inherit::{How, Importance, Inherit, inherit};
+use firebrick_core::random::{Purpose, stream};
+use firebrick_core::testing::{Statistics, forward, random_graph};
+use firebrick_core::weights::Weights;
+use rand::RngExt;
+
+use crate::BurnEngine;
+
+/// Returns random networks that end in classes.
+fn networks() -> impl Iterator<Item = (u64, Graph)> {
+    let graphs = (0..60).map(|seed| (seed, random_graph(seed, 3)));
+    graphs.filter(|(_, graph)| graph.output_shape().len() == 1)
+}
+
+fn rows(graph: &Graph, seed: u64) -> Vec<f32> {
+    let size: usize = graph.input_shape().iter().product();
+    let mut rng = stream(seed, Purpose::Dataset, 0);
+    (0..5 * size).map(|_| rng.random_range(-2.0..2.0)).collect()
+}
+
+fn predict(graph: &Graph, weights: &Weights, rows: &[f32]) -> Vec<f64> {
+    let placement = Placement {
+        device: "cpu".to_owned(),
+        threads: 1,
+    };
+    let outputs = BurnEngine::cpu().predict(graph, weights, rows, &placement);
+    outputs.unwrap().into_iter().map(f64::from).collect()
+}
+
+/// Returns the largest distance, relative to values above 1.
+fn distance(one: &[f64], other: &[f64]) -> f64 {
+    assert_eq!(one.len(), other.len());
+    let pairs = one.iter().zip(other);
+    let distances = pairs.map(|(one, other)| (one - other).abs() / one.abs().max(1.0));
+    distances.fold(0.0, f64::max)
+}
+
+#[test]
+fn predicts_what_the_reference_computes() {
+    for (seed, graph) in networks() {
+        let weights = Weights::init(&graph, seed);
+        let rows = rows(&graph, seed);
+        let wide: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+        let expected = forward(&graph, &weights, &wide, Statistics::Running);
+        let found = predict(&graph, &weights, &rows);
+        let distance = distance(&expected, &found);
+        assert!(distance < 1e-5, "{distance} in\n{graph}");
+    }
+}
+
+#[test]
+fn a_wider_network_predicts_what_its_base_does() {
+    let how = How {
+        inherit: Inherit::Net2net,
+        importance: Importance::L1,
+    };
+    let (mut n_wider, mut farthest) = (0, 0.0_f64);
+    for (seed, base) in networks() {
+        let channels = Channels::of(&base);
+        let groups = channels.groups().iter();
+        let units: Vec<usize> = groups
+            .map(|group| group.units + if group.fixed.is_none() { 3 } else { 0 })
+            .collect();
+        let wide = Graph::new(channels.resized(&base, &units)).unwrap();
+        let weights = Weights::init(&base, seed);
+        let inherited = inherit(&base, &weights, &wide, how, seed).unwrap();
+        let rows = rows(&base, seed);
+        let distance = distance(
+            &predict(&base, &weights, &rows),
+            &predict(&wide, &inherited, &rows),
+        );
+        assert!(distance < 1e-5, "{distance} in\n{base}{wide}");
+        n_wider += usize::from(wide != base);
+        farthest = farthest.max(distance);
+    }
+    println!("{n_wider} wider networks, at most {farthest:.1e} off");
+    assert!(n_wider > 20, "{n_wider}");
+}
