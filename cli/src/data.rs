@@ -146,7 +146,12 @@ fn features(dataset: &Dataset) -> Table {
     let named = dataset.feature_names.iter().take(n_features).enumerate();
     let rows = named.map(|(idx, name)| {
         let column = |split: &'_ Split| -> Vec<f64> {
-            let values = split.features.iter().skip(idx).step_by(n_features);
+            let values = split
+                .features
+                .numbers()
+                .iter()
+                .skip(idx)
+                .step_by(n_features);
             values.map(|value| f64::from(*value)).collect()
         };
         let values: Vec<f64> = splits.into_iter().flat_map(column).collect();

@@ -5,8 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
-use firebrick_core::dataset::Dataset;
+use firebrick_core::dataset::{Dataset, Features};
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Augment;
+use firebrick_core::recipe::Recipe;
 use firebrick_core::registry::{Kind, Registry};
 use firebrick_core::weights::Weights;
 use firebrick_datasets::{Fractions, LoadError, Request};
@@ -201,6 +203,22 @@ pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Data
         cache_dir: environment.cache_dir.clone(),
     };
     firebrick_datasets::load(&request).map_err(blame)
+}
+
+/// Returns how a study trains on some data: rows of numbers are not changed as pictures are.
+pub(crate) fn recipe(recipe: &Recipe, dataset: &Dataset) -> Recipe {
+    let augment = match dataset.train.features {
+        Features::Pixels { .. } => recipe.augment,
+        Features::Numbers(_) => Augment::NONE,
+    };
+    if augment != recipe.augment {
+        let name = &dataset.name;
+        eprintln!("note: `augment` has no effect: `{name}` has rows of numbers, not pictures");
+    }
+    Recipe {
+        augment,
+        ..recipe.clone()
+    }
 }
 
 /// Reads a checkpoint and checks that it fits a network.

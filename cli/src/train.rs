@@ -73,11 +73,12 @@ pub(crate) fn run(
         weights: base.weights.clone(),
     }];
     let chosen = engines.base();
+    let recipe = prepare::recipe(&study.recipe, &base.dataset);
     let job = TrainJob {
         candidates: &candidates,
         train: base.dataset.train.rows(),
         validation: base.dataset.validation.rows(),
-        recipe: &study.recipe,
+        recipe: &recipe,
         placement: &chosen.placement,
     };
     let outcomes = chosen

@@ -9,7 +9,7 @@ pub use population::{panic_message, train_population};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::dataset::Rows;
+use crate::dataset::{FeatureRows, Rows};
 use crate::graph::Graph;
 use crate::recipe::Recipe;
 use crate::weights::Weights;
@@ -52,7 +52,7 @@ pub trait Engine: Send + Sync {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError>;
 

@@ -19,7 +19,7 @@ pub struct Normalize {
 /// # Source
 /// Crop and flip: He et al., "Deep Residual Learning for Image Recognition", CVPR 2016, section
 /// 4.2. Cutout: DeVries and Taylor, <https://arxiv.org/abs/1708.04552>, section 3.2.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Augment {
     /// Black pixels that are put on every side before a part of the old size is cut out anywhere;

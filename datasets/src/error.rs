@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use firebrick_core::hint::{did_you_mean, nearest};
 use thiserror::Error;
 
+use crate::pictures::PictureError;
+
 /// Why a data set can't be loaded.
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum LoadError {
@@ -339,6 +341,9 @@ pub enum LoadError {
         /// Its shape.
         found: Vec<usize>,
     },
+    /// A file of pictures is not as it should be.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
 }
 
 /// Where a value is.
@@ -460,6 +465,7 @@ impl LoadError {
                 "it is a pickled object array; save it with a plain type, as in `a.astype(str)`"
                     .to_owned(),
             ),
+            Self::Picture(error) => error.hint(),
             _ => None,
         }
     }

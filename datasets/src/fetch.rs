@@ -4,11 +4,11 @@
 //! goes on where it stopped. The target appears only when it is whole and its checksum is right.
 
 mod error;
+mod offers;
 
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use md5::{Digest, Md5};
 use serde_json::Value;
@@ -17,33 +17,15 @@ use ureq::{Agent, Body};
 
 pub use error::FetchError;
 use error::{read_error, write_error};
+pub(crate) use offers::Source;
+use offers::{Files, Published};
 
-/// The number of `jsc` at OpenML.
-const OPENML_JSC: u32 = 42468;
-
-/// Where data sets are published, and how long to wait for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Source {
-    /// The address of OpenML's API, without a slash at the end.
-    pub(crate) base_url: String,
-    /// How long to wait for a connection, an answer, or the next bytes.
-    pub(crate) patience: Duration,
-}
-
-impl Source {
-    /// Returns the official addresses.
-    pub(crate) fn official() -> Self {
-        Self {
-            base_url: "https://www.openml.org/api/v1/json".to_owned(),
-            patience: Duration::from_secs(60),
-        }
-    }
-}
-
-/// Downloads a data set into the folder `NAME` of a data folder; returns the file.
+/// Downloads a data set into the folder `NAME` of a data folder; returns the file, or the folder
+/// where the data set has several.
 ///
 /// A file that is there already, with the checksum that is published, is not downloaded again.
-/// `progress` hears how many bytes have arrived, and how many there are where the server says so.
+/// `progress` hears of each file in turn how many bytes have arrived, and how many there are where
+/// the server says so.
 ///
 /// # Errors
 /// [`FetchError`]; what has arrived is kept unless it is wrong.
@@ -65,53 +47,56 @@ pub(crate) fn fetch_from(
     into: &Path,
     progress: &mut dyn FnMut(u64, Option<u64>),
 ) -> Result<PathBuf, FetchError> {
-    let description = crate::known().into_iter().find(|known| known.name == name);
-    match description {
-        Some(description) if description.fetchable => {}
-        Some(_) => {
-            return Err(FetchError::Generated {
-                name: name.to_owned(),
-            });
-        }
-        None => {
-            return Err(FetchError::UnknownDataset {
-                name: name.to_owned(),
-            });
-        }
-    }
+    let Some(offer) = source.offers.iter().find(|offer| offer.name == name) else {
+        let name = name.to_owned();
+        return Err(match crate::known().iter().any(|known| known.name == name) {
+            true => FetchError::Generated { name },
+            false => FetchError::UnknownDataset { name },
+        });
+    };
     let agent = agent(source);
-    let published = published(&agent, &format!("{}/data/{OPENML_JSC}", source.base_url))?;
+    let files = match &offer.files {
+        Files::OpenMl { url, file } => vec![published(&agent, url, file, offer.page)?],
+        Files::Listed(files) => files.clone(),
+    };
     let folder = into.join(name);
     fs::create_dir_all(&folder).map_err(|error| write_error(&folder, &error))?;
-    let target = folder.join(format!("{name}.arff"));
-    if target.is_file() && is_published(&target, &published)? {
+    for file in &files {
+        fetch_file(&agent, file, &folder, progress)?;
+    }
+    match files.as_slice() {
+        [file] => Ok(folder.join(&file.file)),
+        _ => Ok(folder),
+    }
+}
+
+/// Downloads one file into a folder, unless it is there.
+fn fetch_file(
+    agent: &Agent,
+    published: &Published,
+    folder: &Path,
+    progress: &mut dyn FnMut(u64, Option<u64>),
+) -> Result<(), FetchError> {
+    let target = folder.join(&published.file);
+    if target.is_file() && is_published(&target, published)? {
         let n_bytes = fs::metadata(&target)
             .map_err(|error| read_error(&target, &error))?
             .len();
         progress(n_bytes, Some(n_bytes));
-        return Ok(target);
+        return Ok(());
     }
-    let part = folder.join(format!("{name}.arff.part"));
-    download(&agent, &published, &part, progress)?;
-    if !is_published(&part, &published)? {
+    let part = folder.join(format!("{}.part", published.file));
+    download(agent, published, &part, progress)?;
+    if !is_published(&part, published)? {
         let found = md5_of(&part)?;
         fs::remove_file(&part).map_err(|error| write_error(&part, &error))?;
         return Err(FetchError::Checksum {
-            url: published.url,
-            expected: published.md5.unwrap_or_default(),
+            url: published.url.clone(),
+            expected: published.md5.clone().unwrap_or_default(),
             found,
         });
     }
-    fs::rename(&part, &target).map_err(|error| write_error(&target, &error))?;
-    Ok(target)
-}
-
-/// A file as its publisher describes it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Published {
-    url: String,
-    /// 32 hexadecimal digits, in lower case.
-    md5: Option<String>,
+    fs::rename(&part, &target).map_err(|error| write_error(&target, &error))
 }
 
 fn agent(source: &Source) -> Agent {
@@ -123,7 +108,7 @@ fn agent(source: &Source) -> Agent {
         .timeout_connect(Some(source.patience))
         .timeout_recv_response(Some(source.patience))
         .timeout_per_read(Some(source.patience));
-    if source.base_url.starts_with("http://127.0.0.1") {
+    if source.is_loopback {
         // A proxy's loopback is not ours.
         config = config.proxy(None);
     }
@@ -131,14 +116,22 @@ fn agent(source: &Source) -> Agent {
 }
 
 /// Asks OpenML where a file is, and for its checksum.
-fn published(agent: &Agent, url: &str) -> Result<Published, FetchError> {
-    let bad_answer = |what: &str| FetchError::BadAnswer {
+fn published(
+    agent: &Agent,
+    url: &str,
+    file: &str,
+    page: &'static str,
+) -> Result<Published, FetchError> {
+    let description = Published {
+        file: file.to_owned(),
         url: url.to_owned(),
-        what: what.to_owned(),
+        md5: None,
+        page,
     };
-    let mut response = get(agent, url, 0)?;
+    let bad_answer = |what: &str| bad_answer(&description, what);
+    let mut response = get(agent, &description, 0)?;
     if response.status() != 200 {
-        return Err(status_error(url, &response));
+        return Err(status_error(&description, &response));
     }
     let body = response
         .body_mut()
@@ -163,6 +156,7 @@ fn published(agent: &Agent, url: &str) -> Result<Published, FetchError> {
     Ok(Published {
         url: file_url.to_owned(),
         md5: (!md5.is_empty()).then_some(md5),
+        ..description
     })
 }
 
@@ -185,14 +179,14 @@ fn download(
         Some(_) => file.metadata().map_err(write_error)?.len(),
         None => 0,
     };
-    let mut response = get(agent, &published.url, have)?;
+    let mut response = get(agent, published, have)?;
     if have > 0 && response.status() == 416 {
         // Nothing is left, or what is here is no beginning of the file: the checksum tells.
         if content_range(&response).is_some_and(|range| range.total == Some(have)) {
             progress(have, Some(have));
             return Ok(());
         }
-        response = get(agent, &published.url, 0)?;
+        response = get(agent, published, 0)?;
     }
     let (start, total) = match response.status().as_u16() {
         200 => (0, content_length(&response)),
@@ -202,13 +196,11 @@ fn download(
                 (have, range.total.or(rest.map(|rest| have + rest)))
             }
             _ => {
-                return Err(FetchError::BadAnswer {
-                    url: published.url.clone(),
-                    what: "it is another range than the one that was asked for".to_owned(),
-                });
+                let what = "it is another range than the one that was asked for";
+                return Err(bad_answer(published, what));
             }
         },
-        _ => return Err(status_error(&published.url, &response)),
+        _ => return Err(status_error(published, &response)),
     };
     file.set_len(start).map_err(write_error)?;
     file.seek(SeekFrom::Start(start)).map_err(write_error)?;
@@ -240,13 +232,14 @@ fn download(
     file.sync_all().map_err(write_error)
 }
 
-fn get(agent: &Agent, url: &str, start: u64) -> Result<Response<Body>, FetchError> {
-    let mut request = agent.get(url);
+fn get(agent: &Agent, file: &Published, start: u64) -> Result<Response<Body>, FetchError> {
+    let mut request = agent.get(&file.url);
     if start > 0 {
         request = request.header(header::RANGE, format!("bytes={start}-"));
     }
     request.call().map_err(|error| FetchError::NoAnswer {
-        url: url.to_owned(),
+        url: file.url.clone(),
+        page: file.page,
         reason: error.to_string(),
     })
 }
@@ -300,10 +293,19 @@ fn md5_of(path: &Path) -> Result<String, FetchError> {
     Ok(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-fn status_error(url: &str, response: &Response<Body>) -> FetchError {
+fn status_error(file: &Published, response: &Response<Body>) -> FetchError {
     FetchError::Status {
-        url: url.to_owned(),
+        url: file.url.clone(),
+        page: file.page,
         status: response.status().as_u16(),
+    }
+}
+
+fn bad_answer(file: &Published, what: &str) -> FetchError {
+    FetchError::BadAnswer {
+        url: file.url.clone(),
+        page: file.page,
+        what: what.to_owned(),
     }
 }
 

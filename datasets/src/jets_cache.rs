@@ -7,12 +7,11 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use firebrick_core::dataset::Split;
 use md5::{Digest, Md5};
 
 use crate::error::LoadError;
 use crate::jets_sim::{self, CLASSES, FEATURES, Jets};
-use crate::table::Table;
+use crate::table::{Table, TableRows};
 
 const MAGIC: &[u8; 8] = b"FBJETS01";
 const HEADER: usize = 8 + 8 + 16;
@@ -66,7 +65,7 @@ pub(crate) fn load(cache_dir: Option<&Path>, seed: u64, n_jets: usize) -> Result
         input_shape: vec![FEATURES.len()],
         feature_names: FEATURES.map(str::to_owned).to_vec(),
         class_names: CLASSES.map(str::to_owned).to_vec(),
-        rows: Split {
+        rows: TableRows {
             features: jets.features,
             labels: jets.labels,
         },

@@ -4,10 +4,14 @@
 //! |---|---|
 //! | `jets-sim` | simulated jets, generated; the default, since it needs no file |
 //! | `jsc` | the real jets of the LHC jet substructure classification |
+//! | `cifar10` | colour pictures of ten classes, from their binary files or the archive |
+//! | `mnist`, `fashion-mnist` | grey pictures of ten classes, from their IDX files |
+//! | `shapes10` | colour pictures of ten shapes, generated |
 //! | any other | a user's own table: CSV, ARFF, NPY or NPZ |
 //!
-//! Whatever the source, duplicates are dropped, rows are split by class, and features are scaled
-//! by the training split. Nothing here reads the environment: the caller says where to look.
+//! Whatever the source, rows are split by class and scaled by the training split. Duplicates are
+//! dropped from tables, not from pictures, which stay bytes. Nothing here reads the environment:
+//! the caller says where to look.
 
 use std::path::PathBuf;
 
@@ -16,13 +20,19 @@ use firebrick_core::dataset::Dataset;
 pub mod jets_sim;
 mod jsc;
 
+mod cifar10;
+mod idx;
+pub mod shapes10;
+
 pub mod fetch;
 mod jets_cache;
 mod locate;
 mod own;
 
 mod table;
+mod unpack;
 
+mod pictures;
 mod prepare;
 mod scale;
 mod split;
@@ -32,6 +42,7 @@ mod error;
 
 pub use catalogue::{Description, known};
 pub use error::{LoadError, Place};
+pub use pictures::PictureError;
 pub use split::Fractions;
 
 /// How many jets `jets-sim` has unless asked otherwise: some seconds to generate, and enough that
@@ -45,7 +56,7 @@ const JETS_SIM_SEED: u64 = 0x6a65_7473;
 /// What data set to load, and how.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
-    /// `jets-sim`, `jsc`, or a name for a table of the user's own.
+    /// One of [`known`], or a name for a table of the user's own.
     pub name: String,
     /// The file, or the folder that has it. Without one, the data folders are searched for a
     /// folder of this name, or for a file (`NAME.csv` and so on).
@@ -59,11 +70,14 @@ pub struct Request {
     /// Where generated data is kept, if anywhere.
     pub cache_dir: Option<PathBuf>,
     /// How many rows to generate, or to take, of each class its share. Without it, 50,000
-    /// simulated jets, or all rows of a file.
+    /// simulated jets, 12,000 shapes, or all rows of a file. Where the test has files of its own,
+    /// they are rows to train on, and the test stays whole.
     pub n_rows: Option<usize>,
-    /// Whether to scale each feature to mean 0 and standard deviation 1 over the training split.
+    /// Whether to scale each feature, of pictures each channel, to mean 0 and standard deviation 1
+    /// over the training split. Without it, pixels are in `0.0..=1.0`.
     pub standardize: bool,
-    /// What part of the rows is kept from training.
+    /// What part of the rows is kept from training. Where the test has files of its own, the
+    /// fraction for it has no effect.
     pub splits: Fractions,
 }
 
@@ -92,6 +106,21 @@ pub fn load(request: &Request) -> Result<Dataset, LoadError> {
             })?;
             let table = jsc::read_found(&found)?;
             prepare::prepare(table, request, request.n_rows, false)
+        }
+        "cifar10" => {
+            let why = "its classes are known";
+            refuse(request, "label", request.label.is_some(), why)?;
+            cifar10::load(request)
+        }
+        "mnist" | "fashion-mnist" => {
+            let why = "its classes are known";
+            refuse(request, "label", request.label.is_some(), why)?;
+            idx::load(request)
+        }
+        "shapes10" => {
+            refuse(request, "path", request.path.is_some(), "it is generated")?;
+            refuse(request, "label", request.label.is_some(), "it is generated")?;
+            shapes10::load(request)
         }
         name => {
             let found = find(request)?.ok_or_else(|| LoadError::UnknownDataset {

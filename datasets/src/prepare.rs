@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
-use firebrick_core::dataset::{Dataset, Split};
+use firebrick_core::dataset::{Dataset, Features, Split};
 
 use crate::Request;
 use crate::error::LoadError;
 use crate::scale::Scaler;
 use crate::split::{sample, stratified};
-use crate::table::Table;
+use crate::table::{Table, TableRows};
 
 /// Makes a data set of a table.
 ///
@@ -49,7 +49,7 @@ pub(crate) fn prepare(
         rows = take(&rows, &sampled, row_len);
     }
 
-    let share = |split: &Option<Split>, share: f64| if split.is_some() { 0.0 } else { share };
+    let share = |split: &Option<TableRows>, share: f64| if split.is_some() { 0.0 } else { share };
     let parts = stratified(
         &rows.labels,
         class_names.len(),
@@ -58,21 +58,14 @@ pub(crate) fn prepare(
         request.seed,
     );
     let n_rows = rows.len();
-    let mut dataset = Dataset {
-        name: request.name.clone(),
-        simulated,
-        input_shape,
-        feature_names,
-        class_names,
-        train: take(&rows, &parts.train, row_len),
-        validation: validation.unwrap_or_else(|| take(&rows, &parts.validation, row_len)),
-        test: test.unwrap_or_else(|| take(&rows, &parts.test, row_len)),
-    };
+    let mut train = take(&rows, &parts.train, row_len);
+    let mut validation = validation.unwrap_or_else(|| take(&rows, &parts.validation, row_len));
+    let mut test = test.unwrap_or_else(|| take(&rows, &parts.test, row_len));
     drop(rows);
     for (split, name) in [
-        (&dataset.train, "training"),
-        (&dataset.validation, "validation"),
-        (&dataset.test, "test"),
+        (&train, "training"),
+        (&validation, "validation"),
+        (&test, "test"),
     ] {
         if split.is_empty() {
             return Err(LoadError::TooFewRows {
@@ -83,12 +76,25 @@ pub(crate) fn prepare(
         }
     }
     if request.standardize {
-        let scaler = Scaler::fit(&dataset.train.features, &dataset.input_shape);
-        scaler.apply(&mut dataset.train.features, &dataset.input_shape);
-        scaler.apply(&mut dataset.validation.features, &dataset.input_shape);
-        scaler.apply(&mut dataset.test.features, &dataset.input_shape);
+        let scaler = Scaler::fit(&train.features, &input_shape);
+        scaler.apply(&mut train.features, &input_shape);
+        scaler.apply(&mut validation.features, &input_shape);
+        scaler.apply(&mut test.features, &input_shape);
     }
-    Ok(dataset)
+    let split = |rows: TableRows| Split {
+        features: Features::Numbers(rows.features),
+        labels: rows.labels,
+    };
+    Ok(Dataset {
+        name: request.name.clone(),
+        simulated,
+        input_shape,
+        feature_names,
+        class_names,
+        train: split(train),
+        validation: split(validation),
+        test: split(test),
+    })
 }
 
 /// Drops every row that equals an earlier one, as MASE does.
@@ -96,9 +102,9 @@ pub(crate) fn prepare(
 /// Two rows are equal if every feature and the label are. Test rows come first, then those for
 /// validation, so that a row that is also in the test is not trained on.
 fn drop_duplicates(
-    rows: &mut Split,
-    validation: &mut Option<Split>,
-    test: &mut Option<Split>,
+    rows: &mut TableRows,
+    validation: &mut Option<TableRows>,
+    test: &mut Option<TableRows>,
     row_len: usize,
 ) {
     let splits = [test.as_ref(), validation.as_ref(), Some(&*rows)];
@@ -148,8 +154,8 @@ impl Hash for Row<'_> {
 }
 
 /// Copies the rows with these indexes.
-fn take(split: &Split, rows: &[usize], row_len: usize) -> Split {
-    let mut taken = Split {
+fn take(split: &TableRows, rows: &[usize], row_len: usize) -> TableRows {
+    let mut taken = TableRows {
         features: Vec::with_capacity(rows.len() * row_len),
         labels: Vec::with_capacity(rows.len()),
     };

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use firebrick_core::dataset::Split;
-
 use crate::error::LoadError;
 
 mod arff;
@@ -26,11 +24,32 @@ pub(crate) struct Table {
     /// The names of the classes; a label is an index into them.
     pub(crate) class_names: Vec<String>,
     /// The rows; where the file keeps a test split, its training rows.
-    pub(crate) rows: Split,
+    pub(crate) rows: TableRows,
     /// The rows that the file itself keeps for validation.
-    pub(crate) validation: Option<Split>,
+    pub(crate) validation: Option<TableRows>,
     /// The rows that the file itself keeps for the test.
-    pub(crate) test: Option<Split>,
+    pub(crate) test: Option<TableRows>,
+}
+
+/// Rows of numbers with labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct TableRows {
+    /// Row after row.
+    pub(crate) features: Vec<f32>,
+    /// One class index a row.
+    pub(crate) labels: Vec<u32>,
+}
+
+impl TableRows {
+    /// Returns the number of rows.
+    pub(crate) fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Returns whether there is no row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
 }
 
 /// What is expected of a table.

@@ -51,7 +51,7 @@ fn standardises_by_the_training_split_only() {
     .unwrap();
     for feature in 0..3 {
         let column = |split: &Split| -> Vec<f64> {
-            let values = split.features.iter().skip(feature).step_by(4);
+            let values = split.features.numbers().iter().skip(feature).step_by(4);
             values.map(|value| f64::from(*value)).collect()
         };
         let train = column(&raw.train);
@@ -63,7 +63,7 @@ fn standardises_by_the_training_split_only() {
             }
         }
     }
-    let constant = scaled.test.features.iter().skip(3).step_by(4);
+    let constant = scaled.test.features.numbers().iter().skip(3).step_by(4);
     assert!(constant.into_iter().all(|value| *value == 0.0));
 }
 
@@ -91,10 +91,14 @@ fn trains_on_no_row_that_the_file_keeps_for_the_test() {
         ..own(&folder.write("f.npz", npz(&arrays)))
     })
     .unwrap();
-    assert_eq!(dataset.test.features, [4.0, 5.0, 99.0]);
+    assert_eq!(dataset.test.features.numbers(), [4.0, 5.0, 99.0]);
     // 18 rows are left, of which a fifth is kept for validation.
     assert_eq!((dataset.train.len(), dataset.validation.len()), (14, 4));
-    let kept = [&dataset.train.features[..], &dataset.validation.features].concat();
+    let kept = [
+        dataset.train.features.numbers(),
+        dataset.validation.features.numbers(),
+    ]
+    .concat();
     assert!(!kept.contains(&4.0) && !kept.contains(&5.0));
 }
 
@@ -211,7 +215,7 @@ fn the_seed_of_a_study_moves_jets_between_splits_but_makes_no_others() {
         })
         .unwrap();
         let all = splits(&dataset)
-            .map(|split| split.features.clone())
+            .map(|split| split.features.numbers())
             .concat();
         let mut rows: Vec<Vec<u32>> = all
             .chunks(16)
@@ -325,7 +329,7 @@ fn says_how_to_get_what_is_not_there() {
             data_dirs,
             ..request("jets_sim")
         },
-        request("mnist"),
+        request("imagenet"),
         request("../etc"),
         Request {
             path: Some(folder.path().join("missing.csv")),
@@ -376,7 +380,7 @@ fn says_how_to_get_what_is_not_there() {
     error: unknown dataset `jets_sim`
     hint: did you mean `jets-sim`? `firebrick data list` shows the known ones, `--data FILE` takes a file of your own
 
-    error: unknown dataset `mnist`
+    error: unknown dataset `imagenet`
     hint: `firebrick data list` shows the known ones, `--data FILE` takes a file of your own
 
     error: unknown dataset `../etc`
@@ -410,7 +414,10 @@ fn says_how_to_get_what_is_not_there() {
 fn describes_what_it_loads() {
     let known = known();
     let names: Vec<&str> = known.iter().map(|known| known.name).collect();
-    assert_eq!(names, ["jets-sim", "jsc"]);
+    assert_eq!(
+        names,
+        ["jets-sim", "jsc", "cifar10", "mnist", "fashion-mnist", "shapes10"]
+    );
     let dataset = sim(60, None);
     assert_eq!(known[0].simulated, dataset.simulated);
     assert_eq!(known[0].input_shape, dataset.input_shape);
@@ -432,7 +439,7 @@ proptest! {
         let load = |name, text: &str| load(&Request { seed, ..own(&folder.write(name, text)) }).unwrap();
         let dataset = load("once.csv", &once);
         prop_assert_eq!(&dataset, &load("repeated.csv", &(once.clone() + &repeated)));
-        let raw: HashSet<u32> = splits(&dataset).iter().flat_map(|split| &split.features).map(|x| x.to_bits()).collect();
+        let raw: HashSet<u32> = splits(&dataset).iter().flat_map(|split| split.features.numbers()).map(|x| x.to_bits()).collect();
         prop_assert_eq!(raw.len(), 40);
     }
 }

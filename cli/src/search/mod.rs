@@ -136,13 +136,14 @@ pub(crate) fn run(
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
     }
 
+    let recipe = prepare::recipe(&search.recipe, &base.dataset);
     let evaluator = Evaluator {
         builder: &builder,
         goal: &search.goal,
         dataset: &base.dataset,
         engines: &engines,
         detour: OnceLock::new(),
-        recipe: &search.recipe,
+        recipe: &recipe,
         seed: loaded.study.seed,
         weights: base.weights.as_ref(),
         train: !args.no_train,

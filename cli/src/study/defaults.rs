@@ -3,6 +3,7 @@
 //!
 //! The study that runs without any file is `studies/jsc_width.toml`.
 
+use firebrick_core::images::Augment;
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
@@ -49,6 +50,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     keep: Keep::Best,
     patience: None,
     log_every_n_steps: Some(50),
+    augment: Augment::NONE,
 };
 
 /// What is wanted where a search names no metric.

@@ -34,7 +34,7 @@ impl Options {
 }
 
 /// Keys of the recipe that the search may have for itself, in `sw_runner.basic_train`.
-const RECIPE: [&str; 16] = [
+const RECIPE: [&str; 17] = [
     "max_epochs",
     "batch_size",
     "learning_rate",
@@ -48,6 +48,7 @@ const RECIPE: [&str; 16] = [
     "warmup_epochs",
     "label_smoothing",
     "gradient_clip_norm",
+    "augment",
     "keep",
     "patience",
     "log_every_n_steps",
@@ -76,6 +77,13 @@ pub(super) fn normalise(file: &mut Table) -> Result<(), StudyError> {
             return Err(StudyError::at(&item.origin, what));
         }
         file.set("optimizer", item);
+    }
+    if let Some(item) = file.remove("normalize") {
+        if descend(file, &["dataset"]).is_some_and(|dataset| dataset.get("standardize").is_some()) {
+            let what = "`normalize` is another name of `dataset.standardize`, which is given too";
+            return Err(StudyError::at(&item.origin, what));
+        }
+        place(file, "dataset.standardize", item)?;
     }
     Ok(())
 }

@@ -2,10 +2,11 @@
 
 use firebrick_core::Json;
 use firebrick_core::hint::did_you_mean;
+use firebrick_core::images::Augment;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
 use super::error::{Notice, StudyError};
-use super::file::Table;
+use super::file::{Raw, Table};
 use super::passes::{self, PassStep};
 use super::search::{self, Search};
 use super::section::{Section, misfit};
@@ -101,6 +102,7 @@ pub(super) const LR_SCHEDULERS: [(&str, LrScheduler); 4] = [
     ("step", LrScheduler::Step),
     ("one_cycle", LrScheduler::OneCycle),
 ];
+const AUGMENTS: [(&str, Augment); 2] = [("none", Augment::NONE), ("standard", Augment::STANDARD)];
 pub(super) const KEEPS: [(&str, Keep); 2] = [("best", Keep::Best), ("last", Keep::Last)];
 
 /// Keys that MASE's command line and files know beside ours.
@@ -262,10 +264,29 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
         log_every_n_steps: table
             .size("log_every_n_steps", 1)?
             .or(base.log_every_n_steps.filter(|_| every)),
+        augment: read_augment(table)?.unwrap_or(base.augment),
     };
     match recipe.check() {
         Ok(()) => Ok(recipe),
         Err((key, reason)) => Err(unfit_recipe(table, key, &reason)),
+    }
+}
+
+/// Reads what changes pictures: a word, or what each change is.
+fn read_augment(table: &mut Section<'_>) -> Result<Option<Augment>, StudyError> {
+    match table.item("augment").map(|item| &item.raw) {
+        None => Ok(None),
+        Some(Raw::Table(_)) => {
+            let mut changes = table.section("augment")?;
+            let augment = Augment {
+                crop: changes.size("crop", 0)?.unwrap_or(0),
+                flip: changes.switch("flip")?.unwrap_or(false),
+                cutout: changes.size("cutout", 0)?.unwrap_or(0),
+            };
+            changes.finish()?;
+            Ok(Some(augment))
+        }
+        Some(_) => table.word("augment", &AUGMENTS),
     }
 }
 
@@ -427,7 +448,7 @@ fn finish_root(root: Section<'_>) -> Result<(), StudyError> {
 }
 
 /// The keys of a study file, as they are told.
-const OWN_KEYS: [&str; 27] = [
+const OWN_KEYS: [&str; 29] = [
     "model",
     "dataset",
     "task",
@@ -444,6 +465,8 @@ const OWN_KEYS: [&str; 27] = [
     "warmup_epochs",
     "label_smoothing",
     "gradient_clip_norm",
+    "augment",
+    "normalize",
     "keep",
     "patience",
     "accelerator",

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use firebrick_core::Json;
+use firebrick_core::images::Augment;
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::Recipe;
 use firebrick_core::space::Domain;
@@ -105,6 +106,9 @@ impl Text {
         self.line("nesterov", &recipe.nesterov.into());
         self.line("label_smoothing", &recipe.label_smoothing.into());
         self.line("gradient_clip_norm", &recipe.gradient_clip_norm.into());
+        let Augment { crop, flip, cutout } = recipe.augment;
+        let augment = json!({ "crop": crop, "flip": flip, "cutout": cutout });
+        self.line("augment", &augment);
         self.line("keep", &word(&KEEPS, recipe.keep).into());
         self.line("patience", &recipe.patience.into());
     }

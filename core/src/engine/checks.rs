@@ -1,8 +1,9 @@
 //! What makes no sense about a job, in the same words for every engine.
 
 use super::{Engine, EngineError, TrainJob};
-use crate::dataset::Rows;
+use crate::dataset::{FeatureRows, Rows};
 use crate::graph::Graph;
+use crate::images::Augment;
 use crate::weights::Weights;
 
 /// Checks what can be checked of a job before anything is trained: recipe, threads, and that each
@@ -34,6 +35,12 @@ pub fn check_job(engine: &(impl Engine + ?Sized), job: &TrainJob<'_>) -> Result<
             let width = row_width(graph);
             check_finite(job.train.features, width, "training")?;
             check_finite(job.validation.features, width, "validation")?;
+            if let (FeatureRows::Numbers(_), true) =
+                (job.train.features, job.recipe.augment != Augment::NONE)
+            {
+                let reason = "`augment` changes pictures, but the rows are numbers";
+                return Err(EngineError::Other(reason.to_owned()));
+            }
         }
     }
     Ok(())
@@ -52,7 +59,7 @@ pub fn check_weights(graph: &Graph, weights: &Weights) -> Result<(), EngineError
 ///
 /// # Errors
 /// [`EngineError::Rows`] names the first number that does not fit.
-pub fn check_input(graph: &Graph, features: &[f32]) -> Result<(), EngineError> {
+pub fn check_input(graph: &Graph, features: FeatureRows<'_>) -> Result<(), EngineError> {
     let width = row_width(graph);
     check_features(graph, features, features.len() / width, "given")?;
     check_finite(features, width, "given")
@@ -99,26 +106,45 @@ pub fn check_rows(graph: &Graph, rows: Rows<'_>, name: &str) -> Result<(), Engin
 /// [`EngineError::Rows`] says how many there should be.
 fn check_features(
     graph: &Graph,
-    features: &[f32],
+    features: FeatureRows<'_>,
     n_rows: usize,
     name: &str,
 ) -> Result<(), EngineError> {
-    let width = row_width(graph);
-    if n_rows.checked_mul(width) == Some(features.len()) {
-        return Ok(());
+    let (width, shape) = (row_width(graph), graph.input_shape());
+    if n_rows.checked_mul(width) != Some(features.len()) {
+        let unit = match features {
+            FeatureRows::Numbers(_) => "numbers",
+            FeatureRows::Pixels { .. } => "bytes",
+        };
+        return Err(EngineError::Rows(format!(
+            "{n_rows} {name} rows come with {} {unit}, but the network's input {shape:?} takes {width} a row",
+            features.len(),
+        )));
     }
-    Err(EngineError::Rows(format!(
-        "{n_rows} {name} rows come with {} numbers, but the network's input {:?} takes {width} a row",
-        features.len(),
-        graph.input_shape()
-    )))
+    let FeatureRows::Pixels { normalize, .. } = features else {
+        return Ok(());
+    };
+    let (means, deviations) = (normalize.mean.len(), normalize.std.len());
+    if shape.len() != 3 || means != shape[0] || deviations != shape[0] {
+        return Err(EngineError::Rows(format!(
+            "the {name} rows are pictures of {means} channels, but the network's input is {shape:?}"
+        )));
+    }
+    let usable = |std: &f32| std.is_finite() && *std > 0.0;
+    match normalize.std.iter().all(usable) && normalize.mean.iter().all(|mean| mean.is_finite()) {
+        true => Ok(()),
+        false => Err(EngineError::Rows(format!(
+            "the {name} rows can't be normalised by {normalize:?}"
+        ))),
+    }
 }
 
 /// Checks that all features are finite.
 ///
 /// # Errors
 /// [`EngineError::Rows`] names the first one that is not.
-fn check_finite(features: &[f32], width: usize, name: &str) -> Result<(), EngineError> {
+fn check_finite(features: FeatureRows<'_>, width: usize, name: &str) -> Result<(), EngineError> {
+    let features = features.numbers();
     match features.iter().position(|value| !value.is_finite()) {
         Some(at) => Err(EngineError::Rows(format!(
             "row {} of the {name} rows has {} at position {}",
@@ -133,7 +159,7 @@ fn check_finite(features: &[f32], width: usize, name: &str) -> Result<(), Engine
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Split;
+    use crate::dataset::{Features, Split};
     use crate::engine::{Candidate, Device, Observer, Placement, TrainOutcome};
     use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
@@ -161,7 +187,7 @@ mod tests {
             &self,
             _graph: &Graph,
             _weights: &Weights,
-            _features: &[f32],
+            _features: FeatureRows<'_>,
             _placement: &Placement,
         ) -> Result<Vec<f32>, EngineError> {
             Ok(Vec::new())
@@ -170,7 +196,7 @@ mod tests {
 
     fn rows() -> Split {
         Split {
-            features: vec![0.5; 32],
+            features: Features::Numbers(vec![0.5; 32]),
             labels: vec![0, 1, 2, 0, 1, 2, 0, 1],
         }
     }
@@ -200,6 +226,7 @@ mod tests {
             keep: Keep::Best,
             patience: None,
             log_every_n_steps: None,
+            augment: Augment::NONE,
         };
         let job = TrainJob {
             candidates: &[candidate],
@@ -226,11 +253,11 @@ mod tests {
             "row 5 of the training rows has label 3, but the network has 3 outputs"
         );
         assert_eq!(
-            refusal(|split| split.features[9] = f32::INFINITY),
+            refusal(|split| split.features.numbers_mut()[9] = f32::INFINITY),
             "row 2 of the training rows has inf at position 1"
         );
         assert_eq!(
-            refusal(|split| split.features.truncate(30)),
+            refusal(|split| split.features = Features::Numbers(vec![0.0; 30])),
             "8 training rows come with 30 numbers, but the network's input [4] takes 4 a row"
         );
         assert_eq!(

@@ -6,6 +6,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use crate::images::Augment;
+
 /// How a network is trained. Defaults are decided where studies are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -51,6 +53,9 @@ pub struct Recipe {
     pub patience: Option<usize>,
     /// Every how many steps the loss of a batch is kept; absent means never.
     pub log_every_n_steps: Option<usize>,
+    /// What changes pictures before they are trained on; rows of numbers have no such changes.
+    #[serde(default)]
+    pub augment: Augment,
 }
 
 /// What makes a step of a gradient, with PyTorch's constants.
@@ -203,6 +208,7 @@ mod tests {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     };
 
     #[test]

@@ -7,12 +7,13 @@ use std::sync::Mutex;
 
 use rand::RngExt;
 
-use crate::dataset::Split;
+use crate::dataset::{Features, Split};
 use crate::engine::{
     Candidate, Engine, Epoch, Evaluation, Observer, Placement, Silent, TrainJob, TrainOutcome,
     Trained, Verdict,
 };
 use crate::graph::Graph;
+use crate::images::Augment;
 use crate::random::{Purpose, stream};
 use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use crate::weights::Weights;
@@ -76,14 +77,15 @@ struct Suite<'a> {
 /// Three classes: which of the first three numbers is largest. The fourth says nothing.
 fn separable(n_rows: usize, row_set: u64) -> Split {
     let mut rng = stream(7, Purpose::Dataset, row_set);
-    let mut split = Split::default();
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
     for _ in 0..n_rows {
         let row: [f32; WIDTH] = std::array::from_fn(|_| rng.random_range(-1.0..1.0));
         let largest = (0..N_CLASSES).max_by(|a, b| row[*a].total_cmp(&row[*b]));
-        split.features.extend(row);
-        split.labels.push(largest.unwrap_or_default() as u32);
+        features.extend(row);
+        labels.push(largest.unwrap_or_default() as u32);
     }
-    split
+    let features = Features::Numbers(features);
+    Split { features, labels }
 }
 
 fn recipe(max_epochs: usize) -> Recipe {
@@ -104,6 +106,7 @@ fn recipe(max_epochs: usize) -> Recipe {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     }
 }
 

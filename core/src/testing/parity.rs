@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::dataset::{Rows, Split};
+use crate::dataset::{FeatureRows, Features, Split};
 use crate::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use crate::graph::Graph;
 use crate::random::epoch_order;
@@ -79,7 +79,7 @@ pub fn check_parity(engine: &dyn Engine, reference: &str, tolerance: f64) {
             );
         }
         let n_judged = run.outputs.len() / graph.output_shape()[0];
-        let judged = &reference.features[..n_judged * width];
+        let judged = FeatureRows::Numbers(&reference.features[..n_judged * width]);
         let outputs = engine.predict(&graph, &trained.weights, judged, &placement);
         let outputs = wide(&outputs.expect("the engine predicts"));
         near(
@@ -115,21 +115,16 @@ struct Run {
 
 /// Puts the rows where the order of the first epoch reads them one after the other.
 fn arranged(reference: &Reference, width: usize, seed: u64) -> Split {
-    let mut rows = Split {
-        features: vec![0.0; reference.features.len()],
-        labels: vec![0; reference.labels.len()],
-    };
-    let read = Rows {
-        features: &reference.features,
-        labels: &reference.labels,
-    };
-    for (nth, row) in epoch_order(seed, 0, read.len()).into_iter().enumerate() {
+    let mut features = vec![0.0; reference.features.len()];
+    let mut labels = vec![0; reference.labels.len()];
+    for (nth, row) in epoch_order(seed, 0, labels.len()).into_iter().enumerate() {
         let row = row as usize;
-        rows.labels[row] = read.labels[nth];
-        rows.features[row * width..][..width]
-            .copy_from_slice(&read.features[nth * width..][..width]);
+        labels[row] = reference.labels[nth];
+        features[row * width..][..width]
+            .copy_from_slice(&reference.features[nth * width..][..width]);
     }
-    rows
+    let features = Features::Numbers(features);
+    Split { features, labels }
 }
 
 fn weights(graph: &Graph, flat: &BTreeMap<String, Vec<f32>>) -> Weights {

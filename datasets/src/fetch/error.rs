@@ -5,8 +5,6 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
-use super::OPENML_JSC;
-
 /// Why a data set can't be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum FetchError {
@@ -27,6 +25,8 @@ pub enum FetchError {
     NoAnswer {
         /// What was asked for.
         url: String,
+        /// Where a person can download it.
+        page: &'static str,
         /// What went wrong.
         reason: String,
     },
@@ -35,6 +35,8 @@ pub enum FetchError {
     Status {
         /// What was asked for.
         url: String,
+        /// Where a person can download it.
+        page: &'static str,
         /// The status of HTTP.
         status: u16,
     },
@@ -43,6 +45,8 @@ pub enum FetchError {
     BadAnswer {
         /// What was asked for.
         url: String,
+        /// Where a person can download it.
+        page: &'static str,
         /// What is wrong.
         what: String,
     },
@@ -96,9 +100,11 @@ impl FetchError {
             Self::Generated { name } => Some(format!(
                 "use it as it is: `firebrick search --dataset {name}`"
             )),
-            Self::NoAnswer { .. } | Self::Status { .. } | Self::BadAnswer { .. } => Some(format!(
-                "try again later, or download it by hand from \
-                 https://www.openml.org/d/{OPENML_JSC} and give it with `--data FILE`"
+            Self::NoAnswer { page, .. }
+            | Self::Status { page, .. }
+            | Self::BadAnswer { page, .. } => Some(format!(
+                "try again later, or download it by hand from {page} and give it with \
+                 `--data FILE`"
             )),
             Self::Interrupted { .. } => {
                 Some("the same command goes on where it stopped".to_owned())

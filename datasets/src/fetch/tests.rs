@@ -2,7 +2,9 @@ use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
+use super::offers::Offer;
 use super::*;
 
 /// How the server behaves.
@@ -46,10 +48,7 @@ impl Server {
                 }
             }
         });
-        let source = Source {
-            base_url: format!("http://{address}/api"),
-            patience: Duration::from_millis(500),
-        };
+        let source = source(address, Duration::from_millis(500));
         Self {
             source,
             requests,
@@ -83,6 +82,38 @@ impl Drop for Server {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Returns a source that asks OpenML at an address, and has `cifar10` there in two files.
+fn source(address: std::net::SocketAddr, patience: Duration) -> Source {
+    let published = |file: &str| Published {
+        file: file.to_owned(),
+        url: format!("http://{address}/{file}"),
+        md5: Some(md5_hex(&contents()).to_lowercase()),
+        page: "https://the.page/of/it",
+    };
+    let offer = |name, files| Offer {
+        name,
+        page: "https://www.openml.org/d/42468",
+        files,
+    };
+    Source {
+        offers: vec![
+            offer(
+                "jsc",
+                Files::OpenMl {
+                    url: format!("http://{address}/api/data/42468"),
+                    file: "jsc.arff".to_owned(),
+                },
+            ),
+            offer(
+                "cifar10",
+                Files::Listed(vec![published("one.bin"), published("two.bin")]),
+            ),
+        ],
+        patience,
+        is_loopback: true,
     }
 }
 
@@ -388,10 +419,7 @@ fn says_that_nobody_answers() {
         .unwrap()
         .local_addr()
         .unwrap();
-    let source = Source {
-        base_url: format!("http://{address}/api"),
-        patience: Duration::from_secs(1),
-    };
+    let source = source(address, Duration::from_secs(1));
     let into = tempfile::tempdir().unwrap();
     let error = fetch_from(&source, "jsc", into.path(), &mut |_, _| {}).unwrap_err();
     assert!(matches!(error, FetchError::NoAnswer { .. }), "{error:?}");
@@ -407,7 +435,8 @@ fn fetches_nothing_that_is_generated_or_unknown() {
             .to_string()
     };
     insta::assert_snapshot!(error("jets-sim"), @"dataset `jets-sim` is generated, there is nothing to fetch");
-    insta::assert_snapshot!(error("mnist"), @"unknown dataset `mnist`");
+    insta::assert_snapshot!(error("shapes10"), @"dataset `shapes10` is generated, there is nothing to fetch");
+    insta::assert_snapshot!(error("imagenet"), @"unknown dataset `imagenet`");
 }
 
 #[test]
@@ -420,4 +449,51 @@ fn says_which_folder_cannot_be_written() {
         matches!(&error, FetchError::Write { path, .. } if *path == into.path().join("jsc")),
         "{error:?}"
     );
+}
+
+#[test]
+fn downloads_every_file_of_a_data_set_that_is_not_there() {
+    let server = server(Manner::Ranges);
+    let into = tempfile::tempdir().unwrap();
+    let fetch = || fetch_from(&server.source, "cifar10", into.path(), &mut |_, _| {});
+    let folder = fetch().unwrap();
+    assert_eq!(folder, into.path().join("cifar10"));
+    assert_eq!(fs::read(folder.join("one.bin")).unwrap(), contents());
+    assert_eq!(fs::read(folder.join("two.bin")).unwrap(), contents());
+    assert_eq!(server.ranges(), ["-", "-"]);
+    fs::write(folder.join("two.bin"), "damaged").unwrap();
+    fs::write(folder.join("two.bin.part"), &contents()[..1000]).unwrap();
+    fetch().unwrap();
+    assert_eq!(server.ranges(), ["-", "-", "bytes=1000-"]);
+    assert_eq!(fs::read(folder.join("two.bin")).unwrap(), contents());
+}
+
+#[test]
+fn refuses_pictures_with_another_checksum_than_the_known_one() {
+    let server = Server::start(b"<html>moved</html>", "", Manner::Ranges);
+    let into = tempfile::tempdir().unwrap();
+    let fetched = fetch_from(&server.source, "cifar10", into.path(), &mut |_, _| {});
+    insta::assert_snapshot!(server.message(&fetched.unwrap_err()), @"");
+    assert_eq!(fs::read_dir(into.path().join("cifar10")).unwrap().count(), 0);
+}
+
+#[test]
+fn offers_what_is_said_to_be_fetchable() {
+    let official = Source::official();
+    let mut offered: Vec<&str> = official.offers.iter().map(|offer| offer.name).collect();
+    let known = crate::known();
+    let fetchable = known.iter().filter(|known| known.fetchable);
+    let mut fetchable: Vec<&str> = fetchable.map(|known| known.name).collect();
+    offered.sort_unstable();
+    fetchable.sort_unstable();
+    assert_eq!(offered, fetchable);
+    for offer in &official.offers {
+        if let Files::Listed(files) = &offer.files {
+            for file in files {
+                let md5 = file.md5.as_deref().unwrap();
+                assert!(md5.len() == 32 && md5.bytes().all(|byte| byte.is_ascii_hexdigit()));
+                assert!(file.url.ends_with(&format!("/{}", file.file)), "{}", file.url);
+            }
+        }
+    }
 }

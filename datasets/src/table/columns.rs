@@ -3,9 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use firebrick_core::dataset::Split;
-
-use super::Table;
+use super::{Table, TableRows};
 use crate::error::{LoadError, Place};
 
 /// A column of a text file.
@@ -80,7 +78,7 @@ pub(crate) struct Rows {
     columns: Vec<String>,
     layout: Layout,
     classes: Classes,
-    split: Split,
+    split: TableRows,
 }
 
 impl Rows {
@@ -91,7 +89,7 @@ impl Rows {
             columns: columns.iter().map(|column| column.name.clone()).collect(),
             classes: Classes::new(layout.classes.as_deref()),
             layout,
-            split: Split::default(),
+            split: TableRows::default(),
         }
     }
 

@@ -7,9 +7,10 @@
 
 use std::time::Instant;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_engine_burn::BurnEngine;
@@ -58,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     };
     let placement = Placement {
         device: "cpu".to_owned(),
@@ -97,9 +99,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn random_rows(n_rows: usize, width: usize, n_classes: u32) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
     Split {
-        features: (0..n_rows * width)
-            .map(|_| rng.random_range(-2.0..2.0))
-            .collect(),
+        features: Features::Numbers(
+            (0..n_rows * width)
+                .map(|_| rng.random_range(-2.0..2.0))
+                .collect(),
+        ),
         labels: (0..n_rows)
             .map(|_| rng.random_range(0..n_classes))
             .collect(),

@@ -10,11 +10,12 @@ use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{
     Candidate, Engine, Epoch, Observer, Placement, TrainJob, TrainOutcome, Verdict,
 };
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::weights::Weights;
@@ -60,6 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     };
     let candidates = [Candidate {
         graph: graph.clone(),
@@ -93,7 +95,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut predicted = Vec::new();
     for _ in 0..max_epochs {
         let start = Instant::now();
-        engine.predict(&graph, &weights, &rows.features, &placement)?;
+        engine.predict(&graph, &weights, rows.features.borrow(), &placement)?;
         predicted.push(start.elapsed().as_secs_f64());
     }
     let n_images = (batch_size * n_steps) as f64;
@@ -156,10 +158,9 @@ fn peak_mib() -> u64 {
 
 fn random_rows(n_rows: usize) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
+    let numbers = (0..n_rows * 3 * 32 * 32).map(|_| rng.random_range(-2.0..2.0));
     Split {
-        features: (0..n_rows * 3 * 32 * 32)
-            .map(|_| rng.random_range(-2.0..2.0))
-            .collect(),
+        features: Features::Numbers(numbers.collect()),
         labels: (0..n_rows).map(|_| rng.random_range(0..10)).collect(),
     }
 }

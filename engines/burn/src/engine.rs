@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use firebrick_core::dataset::FeatureRows;
 use firebrick_core::engine::{
     Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, check_input,
     check_job, check_weights, panic_message, train_population,
@@ -110,7 +111,7 @@ impl Engine for BurnEngine {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
         let device = self.device(placement)?;

@@ -2,6 +2,7 @@
 //! inherits computes what its base does, in float32.
 
 use firebrick_core::channels::Channels;
+use firebrick_core::dataset::FeatureRows;
 use firebrick_core::engine::{Engine, Placement};
 use firebrick_core::graph::Graph;
 use firebrick_core::inherit::{How, Importance, Inherit, inherit};
@@ -29,6 +30,7 @@ fn predict(graph: &Graph, weights: &Weights, rows: &[f32]) -> Vec<f64> {
         device: "cpu".to_owned(),
         threads: 1,
     };
+    let rows = FeatureRows::Numbers(rows);
     let outputs = BurnEngine::cpu().predict(graph, weights, rows, &placement);
     outputs.unwrap().into_iter().map(f64::from).collect()
 }

@@ -1,9 +1,10 @@
 //! Rows between host and device.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use firebrick_core::dataset::Rows;
+use firebrick_core::dataset::{FeatureRows, RowReader};
 use firebrick_core::engine::row_width;
 use firebrick_core::graph::Graph;
+use firebrick_core::images::{Augment, Occasion};
 
 use crate::network::Network;
 use crate::ops::Values;
@@ -19,17 +20,23 @@ pub(crate) fn predict(
     graph: &Graph,
     network: &Network<'_>,
     parameters: &Parameters,
-    features: &[f32],
+    features: FeatureRows<'_>,
     device: &Device,
 ) -> Vec<f32> {
-    let width = row_width(graph);
+    let reader = RowReader::new(features, graph.input_shape());
+    let width = reader.width();
     let widest = (0..graph.nodes().len())
         .map(|idx| graph.shape(idx).iter().product())
         .fold(1, usize::max);
     let rows_a_pass = (VALUES_A_PASS / widest).clamp(1, ROWS_A_PASS);
-    let mut logits = Vec::with_capacity(features.len() / width * graph.output_shape()[0]);
-    for pass in features.chunks(rows_a_pass * width) {
-        let x = upload(graph, pass.to_vec(), device);
+    let n_rows = features.len() / width;
+    let mut logits = Vec::with_capacity(n_rows * graph.output_shape()[0]);
+    for start in (0..n_rows).step_by(rows_a_pass) {
+        let mut pass = vec![0.0; rows_a_pass.min(n_rows - start) * width];
+        for (row, into) in (start..).zip(pass.chunks_exact_mut(width)) {
+            reader.read(row, into);
+        }
+        let x = upload(graph, pass, device);
         logits.extend(numbers(network.predict(parameters, x)));
     }
     logits
@@ -44,12 +51,17 @@ pub(crate) fn upload(graph: &Graph, features: Vec<f32>, device: &Device) -> Valu
 }
 
 /// Copies the rows of an order side by side.
-pub(crate) fn gather(rows: Rows<'_>, width: usize, order: &[u32]) -> (Vec<f32>, Vec<u32>) {
-    let mut features = Vec::with_capacity(order.len() * width);
-    for row in order {
-        let start = *row as usize * width;
-        features.extend_from_slice(&rows.features[start..start + width]);
+pub(crate) fn gather(
+    reader: &RowReader<'_>,
+    augment: &Augment,
+    seed: u64,
+    epoch: usize,
+    order: &[u32],
+) -> Vec<f32> {
+    let mut features = vec![0.0; order.len() * reader.width()];
+    for (row, into) in order.iter().zip(features.chunks_exact_mut(reader.width())) {
+        let row = *row;
+        reader.read_to_train(augment, Occasion { seed, epoch, row }, into);
     }
-    let labels = order.iter().map(|row| rows.labels[*row as usize]);
-    (features, labels.collect())
+    features
 }

@@ -1,9 +1,9 @@
 //! Training one candidate.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use firebrick_core::dataset::RowReader;
 use firebrick_core::engine::{
     Candidate, Epoch, Evaluation, Observer, Step, TrainJob, TrainOutcome, Trained, Verdict,
-    row_width,
 };
 use firebrick_core::random::{Purpose, epoch_order, stream};
 use firebrick_core::recipe::{Keep, Recipe};
@@ -20,6 +20,7 @@ struct Training<'a> {
     candidate: &'a Candidate,
     job: &'a TrainJob<'a>,
     device: &'a Device,
+    reader: RowReader<'a>,
     network: Network<'a>,
     parameters: Parameters,
     optimizer: Optimizer,
@@ -81,6 +82,7 @@ impl<'a> Training<'a> {
             candidate,
             job,
             device,
+            reader: RowReader::new(job.train.features, graph.input_shape()),
             network,
             parameters,
             optimizer: Optimizer::new(job.recipe),
@@ -142,7 +144,7 @@ impl<'a> Training<'a> {
         let (mut loss, mut right, mut steps) = (0.0, 0, Vec::new());
         for (idx, batch) in batches.into_iter().enumerate() {
             learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
-            let step = self.step(&order[batch.clone()], learning_rate);
+            let step = self.step(&order[batch.clone()], epoch, learning_rate);
             let n_rows = batch.len() as f64;
             if !step.loss.is_finite() {
                 let number = self.n_steps;
@@ -181,10 +183,13 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Makes one step on the rows of an order.
-    fn step(&mut self, order: &[u32], learning_rate: f64) -> StepLoss {
+    /// Makes one step on the rows of an order, in an epoch.
+    fn step(&mut self, order: &[u32], epoch: usize, learning_rate: f64) -> StepLoss {
         let graph = &self.candidate.graph;
-        let (features, labels) = gather(self.job.train, row_width(graph), order);
+        let (seed, augment) = (self.candidate.seed, &self.job.recipe.augment);
+        let features = gather(&self.reader, augment, seed, epoch, order);
+        let labels = order.iter().map(|row| self.job.train.labels[*row as usize]);
+        let labels: Vec<u32> = labels.collect();
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         let x = upload(graph, features, self.device);
         let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut dropout);

@@ -1,11 +1,12 @@
 //! The engine `mlp`.
 
-use firebrick_core::dataset::Rows;
+use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
     Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
     check_input, check_job, check_rows, check_weights, train_population,
 };
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Augment;
 use firebrick_core::register_engine;
 use firebrick_core::weights::Weights;
 use schemars::JsonSchema;
@@ -14,7 +15,8 @@ use serde::Deserialize;
 use crate::chain::{Chain, unsupported};
 use crate::kernels::Path;
 use crate::parameters::Parameters;
-use crate::predict::Predictor;
+use crate::predict::{Predictor, ROWS};
+use crate::source::Source;
 use crate::train;
 
 /// Trains populations of small dense networks at the arithmetic limit of the CPU.
@@ -122,11 +124,13 @@ impl Engine for MlpEngine {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
         let (chain, parameters) = self.prepare(graph, weights, features, placement)?;
-        Ok(Predictor::new(self.path, &chain).predict(&chain, &parameters, features))
+        let mut source = Source::new(features, graph.input_shape(), Augment::NONE, ROWS);
+        let mut predictor = Predictor::new(self.path, &chain);
+        Ok(predictor.predict(&chain, &parameters, &mut source))
     }
 
     fn evaluate(
@@ -142,7 +146,9 @@ impl Engine for MlpEngine {
         }
         check_rows(graph, rows, "given")?;
         check_labels(rows)?;
-        Ok(Predictor::new(self.path, &chain).judge(&chain, &parameters, rows))
+        let mut source = Source::new(rows.features, graph.input_shape(), Augment::NONE, ROWS);
+        let mut predictor = Predictor::new(self.path, &chain);
+        Ok(predictor.judge(&chain, &parameters, &mut source, rows.labels))
     }
 }
 
@@ -152,7 +158,7 @@ impl MlpEngine {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<(Chain, Parameters), EngineError> {
         self.check_device(placement)?;

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeMap;
 
-use firebrick_core::dataset::{Rows, Split};
+use firebrick_core::dataset::{Features, Rows, Split};
 use firebrick_core::formats::Quantizer;
 use firebrick_core::graph::{Graph, Node, Op};
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::weights::Weights;
 use proptest::prelude::*;
@@ -18,6 +19,7 @@ use crate::chain::Chain;
 use crate::kernels::Path;
 use crate::parameters::Parameters;
 use crate::pass::Pass;
+use crate::source::Source;
 
 const SEED: u64 = 5;
 const STEP: f64 = 1e-6;
@@ -91,7 +93,11 @@ impl<'a> Scalar<'a> {
     fn loss(&mut self, weights: &Wide) -> f64 {
         let mut dropout = stream(SEED, Purpose::Dropout, 0);
         let n_rows = self.rows.len();
-        let features = self.rows.features.chunks(self.rows.features.len() / n_rows);
+        let features = self
+            .rows
+            .features
+            .numbers()
+            .chunks(self.rows.features.len() / n_rows);
         let mut values: Vec<Vec<f64>> = features
             .map(|row| row.iter().copied().map(f64::from).collect())
             .collect();
@@ -215,9 +221,11 @@ fn chain_text(input: usize, nodes: &[(u8, usize, u8)], classes: usize) -> String
 fn random_rows(n_rows: usize, width: usize, classes: usize) -> Split {
     let mut rng = stream(SEED, Purpose::Dataset, 0);
     Split {
-        features: (0..n_rows * width)
-            .map(|_| rng.random_range(-2.0..2.0))
-            .collect(),
+        features: Features::Numbers(
+            (0..n_rows * width)
+                .map(|_| rng.random_range(-2.0..2.0))
+                .collect(),
+        ),
         labels: (0..n_rows)
             .map(|_| rng.random_range(0..classes as u32))
             .collect(),
@@ -255,7 +263,9 @@ fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(),
     // Room for more rows than there are, so that blocks beyond them would be noticed.
     let mut pass = Pass::new(path, &chain, &parameters, split.len() + 40);
     let order: Vec<u32> = (0..split.len() as u32).collect();
-    pass.load(split.rows(), chain.input(), &order);
+    let shape = graph.input_shape();
+    let mut source = Source::new(split.features.borrow(), shape, Augment::NONE, order.len());
+    pass.load(&mut source, &split.labels, &order, (0, 0));
     pass.draw_masks(&chain, &mut stream(SEED, Purpose::Dropout, 0));
     let batch = pass.forward(&chain, &mut parameters, smoothing);
     let found = batch.loss / split.len() as f64;

@@ -11,6 +11,7 @@ mod kernels;
 mod parameters;
 mod pass;
 mod predict;
+mod source;
 mod stepper;
 mod train;
 

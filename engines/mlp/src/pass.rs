@@ -1,16 +1,16 @@
 //! A batch through a network and back, in buffers that are made once.
 
-use firebrick_core::dataset::Rows;
 use firebrick_core::random::Stream;
 use rand::RngExt;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    BatchLoss, CrossEntropy, Gather, LANES, Lanes, LinearBackward, LinearForward, Multiply,
-    NormBackward, NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward,
-    Relu, SumRows, WeightGradient, numbers_mut,
+    BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply, NormBackward,
+    NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward, Relu, SumRows,
+    WeightGradient, numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
+use crate::source::Source;
 
 /// Everything that a training step writes, for batches of up to so many rows.
 #[derive(Debug)]
@@ -87,20 +87,21 @@ impl Pass {
         pass
     }
 
-    /// Takes in the rows of an order.
-    pub(crate) fn load(&mut self, rows: Rows<'_>, width: usize, order: &[u32]) {
+    /// Takes in the rows of an order, as they are trained on under a seed in an epoch.
+    pub(crate) fn load(
+        &mut self,
+        source: &mut Source<'_>,
+        labels: &[u32],
+        order: &[u32],
+        occasion: (u64, usize),
+    ) {
         self.rows = order.len();
         let blocks = self.blocks();
-        let positions = order.iter().map(|row| *row as usize);
-        self.path.run(Gather {
-            features: rows.features,
-            width,
-            order: positions,
-            blocks: &mut self.values[0][..blocks * width],
-        });
-        let labels = numbers_mut(&mut self.labels);
-        for (label, row) in labels.iter_mut().zip(order) {
-            *label = rows.labels[*row as usize] as f32;
+        let width = self.values[0].len() / self.labels.len();
+        let x = &mut self.values[0][..blocks * width];
+        source.gather_to_train(self.path, order, occasion, x);
+        for (label, row) in numbers_mut(&mut self.labels).iter_mut().zip(order) {
+            *label = labels[*row as usize] as f32;
         }
         let n_last = self.rows - (blocks - 1) * LANES;
         self.last.0[..n_last].fill(1.0);

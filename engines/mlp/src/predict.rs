@@ -1,18 +1,20 @@
 //! Rows through a network whose running statistics are in use, a few blocks at a time.
 
-use firebrick_core::dataset::Rows;
+use std::ops::Range;
+
 use firebrick_core::engine::Evaluation;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    Gather, Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers,
-    numbers_mut, scatter,
+    Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers, numbers_mut,
+    scatter,
 };
 use crate::parameters::{Parameters, running_scales};
+use crate::source::Source;
 
 /// Blocks at a time: so few that small networks stay in the nearest cache.
 const BLOCKS: usize = 8;
-const ROWS: usize = BLOCKS * LANES;
+pub(crate) const ROWS: usize = BLOCKS * LANES;
 
 /// Everything that a prediction writes.
 #[derive(Debug)]
@@ -55,14 +57,14 @@ impl Predictor {
         &mut self,
         chain: &Chain,
         parameters: &Parameters,
-        features: &[f32],
+        source: &mut Source<'_>,
     ) -> Vec<f32> {
-        let n_rows = features.len() / chain.input();
+        let n_rows = source.n_rows();
         let mut logits = Vec::with_capacity(n_rows * chain.classes());
         running_scales(chain, parameters, &mut self.running);
         for start in (0..n_rows).step_by(ROWS) {
             let n_rows = (n_rows - start).min(ROWS);
-            let values = self.run(chain, parameters, features, start, n_rows);
+            let values = self.run(chain, parameters, source, start..start + n_rows);
             scatter(values, chain.classes(), n_rows, &mut logits);
         }
         logits
@@ -74,14 +76,16 @@ impl Predictor {
         &mut self,
         chain: &Chain,
         parameters: &Parameters,
-        rows: Rows<'_>,
+        source: &mut Source<'_>,
+        labels: &[u32],
     ) -> Evaluation {
         running_scales(chain, parameters, &mut self.running);
         self.counts.fill([0; 2]);
         let mut loss = 0.0;
-        for start in (0..rows.len()).step_by(ROWS) {
-            let n_rows = (rows.len() - start).min(ROWS);
-            loss += self.judge_some(chain, parameters, rows, start, n_rows);
+        for start in (0..labels.len()).step_by(ROWS) {
+            let rows = start..labels.len().min(start + ROWS);
+            self.run(chain, parameters, source, rows.clone());
+            loss += self.judge_some(chain, &labels[rows]);
         }
         let n_right: u64 = self.counts.iter().map(|[_, right]| right).sum();
         let (mut shares, mut n_seen) = (0.0, 0);
@@ -92,27 +96,19 @@ impl Predictor {
             }
         }
         Evaluation {
-            loss: loss / rows.len() as f64,
-            accuracy: n_right as f64 / rows.len() as f64,
+            loss: loss / labels.len() as f64,
+            accuracy: n_right as f64 / labels.len() as f64,
             macro_accuracy: shares / f64::from(n_seen),
         }
     }
 
-    /// Returns the sum of the losses of some rows, and counts those that are right.
-    fn judge_some(
-        &mut self,
-        chain: &Chain,
-        parameters: &Parameters,
-        rows: Rows<'_>,
-        start: usize,
-        n_rows: usize,
-    ) -> f64 {
-        let labels = &rows.labels[start..start + n_rows];
+    /// Returns the sum of the losses of the rows that were run last, and counts those that are
+    /// right.
+    fn judge_some(&mut self, chain: &Chain, labels: &[u32]) -> f64 {
         for (lane, label) in numbers_mut(&mut self.labels).iter_mut().zip(labels) {
             *lane = *label as f32;
         }
-        self.run(chain, parameters, rows.features, start, n_rows);
-        let (blocks, classes) = (n_rows.div_ceil(LANES), chain.classes());
+        let (blocks, classes) = (labels.len().div_ceil(LANES), chain.classes());
         self.path.run(Judge {
             logits: &self.values[chain.steps.len() % 2][..blocks * classes],
             labels: &self.labels[..blocks],
@@ -132,23 +128,17 @@ impl Predictor {
         loss
     }
 
-    /// Returns the logits of rows `start..start + n_rows`, in blocks.
+    /// Returns the logits of some rows, in blocks.
     fn run(
         &mut self,
         chain: &Chain,
         parameters: &Parameters,
-        features: &[f32],
-        start: usize,
-        n_rows: usize,
+        source: &mut Source<'_>,
+        rows: Range<usize>,
     ) -> &[Lanes] {
-        let (path, blocks, width) = (self.path, n_rows.div_ceil(LANES), chain.input());
+        let (path, blocks) = (self.path, rows.len().div_ceil(LANES));
         let [even, odd] = &mut self.values;
-        path.run(Gather {
-            features,
-            width,
-            order: start..start + n_rows,
-            blocks: &mut even[..blocks * width],
-        });
+        source.gather(path, rows, &mut even[..blocks * chain.input()]);
         for (idx, step) in chain.steps.iter().enumerate() {
             let (width, to_width) = (chain.widths[idx], chain.widths[idx + 1]);
             let (x, y) = match idx % 2 {

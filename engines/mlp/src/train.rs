@@ -5,6 +5,7 @@ use std::ops::Range;
 use firebrick_core::engine::{
     Candidate, Epoch, Observer, Step, TrainJob, TrainOutcome, Trained, Verdict,
 };
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, epoch_order, stream};
 use firebrick_core::recipe::{Keep, Recipe};
 use firebrick_core::weights::Weights;
@@ -13,7 +14,8 @@ use crate::chain::Chain;
 use crate::kernels::{BatchLoss, Path};
 use crate::parameters::Parameters;
 use crate::pass::Pass;
-use crate::predict::Predictor;
+use crate::predict::{Predictor, ROWS};
+use crate::source::Source;
 use crate::stepper::Stepper;
 
 /// A candidate in training.
@@ -26,6 +28,8 @@ struct Training<'a> {
     stepper: Stepper,
     pass: Pass,
     predictor: Predictor,
+    train: Source<'a>,
+    validation: Source<'a>,
     batches: Vec<Range<usize>>,
     n_steps: u64,
 }
@@ -73,6 +77,7 @@ impl<'a> Training<'a> {
             Some(weights) => Parameters::new(&chain, graph, weights),
             None => Parameters::new(&chain, graph, &Weights::init(graph, candidate.seed)),
         };
+        let shape = graph.input_shape();
         Ok(Self {
             path,
             candidate,
@@ -80,6 +85,8 @@ impl<'a> Training<'a> {
             stepper: Stepper::new(job.recipe, &parameters),
             pass: Pass::new(path, &chain, &parameters, largest),
             predictor: Predictor::new(path, &chain),
+            train: Source::new(job.train.features, shape, job.recipe.augment, largest),
+            validation: Source::new(job.validation.features, shape, Augment::NONE, ROWS),
             chain,
             parameters,
             batches,
@@ -154,7 +161,7 @@ impl<'a> Training<'a> {
             let batch = self.batches[idx].clone();
             let n_rows = batch.len() as f64;
             learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
-            let step = self.step(&order[batch], learning_rate);
+            let step = self.step(&order[batch], epoch, learning_rate);
             if !step.loss.is_finite() {
                 let number = self.n_steps;
                 return Err(format!(
@@ -173,10 +180,10 @@ impl<'a> Training<'a> {
                 });
             }
         }
-        let validation = self.job.validation;
-        let validation = self
-            .predictor
-            .judge(&self.chain, &self.parameters, validation);
+        let labels = self.job.validation.labels;
+        let validation =
+            self.predictor
+                .judge(&self.chain, &self.parameters, &mut self.validation, labels);
         if !validation.loss.is_finite() {
             return Err(format!(
                 "the validation loss is {} after epoch {}",
@@ -195,9 +202,11 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Makes one step on the rows of an order.
-    fn step(&mut self, order: &[u32], learning_rate: f64) -> BatchLoss {
-        self.pass.load(self.job.train, self.chain.input(), order);
+    /// Makes one step on the rows of an order, in an epoch.
+    fn step(&mut self, order: &[u32], epoch: usize, learning_rate: f64) -> BatchLoss {
+        let occasion = (self.candidate.seed, epoch);
+        let labels = self.job.train.labels;
+        self.pass.load(&mut self.train, labels, order, occasion);
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         self.pass.draw_masks(&self.chain, &mut dropout);
         let smoothing = self.job.recipe.label_smoothing;

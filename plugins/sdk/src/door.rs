@@ -22,6 +22,8 @@ pub const ROOT_SYMBOL: &str = crate::export::SYMBOL;
 pub(crate) const FLOATS: u32 = 1;
 /// The kind of an array of `u32`.
 pub(crate) const INDICES: u32 = 2;
+/// The kind of an array of `u8`.
+pub(crate) const BYTES: u32 = 3;
 
 /// What a listener returns to let a candidate go on.
 pub const GO_ON: u32 = 0;
@@ -35,6 +37,8 @@ pub enum Numbers<'a> {
     Floats(&'a [f32]),
     /// Labels.
     Indices(&'a [u32]),
+    /// Pictures.
+    Bytes(&'a [u8]),
 }
 
 /// What hears of progress: it gets the bytes of a message and returns [`GO_ON`] or [`STOP`].
@@ -175,6 +179,7 @@ fn borrow<'a>(numbers: &Numbers<'a>) -> Array<'a> {
     let (kind, bytes) = match numbers {
         Numbers::Floats(floats) => (FLOATS, bytemuck::cast_slice(floats)),
         Numbers::Indices(indices) => (INDICES, bytemuck::cast_slice(indices)),
+        Numbers::Bytes(bytes) => (BYTES, *bytes),
     };
     Array {
         kind,

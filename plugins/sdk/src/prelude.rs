@@ -2,7 +2,7 @@
 
 pub use firebrick_core::Json;
 pub use firebrick_core::costs::Costs;
-pub use firebrick_core::dataset::Rows;
+pub use firebrick_core::dataset::{FeatureRows, RowReader, Rows};
 pub use firebrick_core::engine::{
     Candidate, Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob,
     TrainOutcome, Trained, Verdict,

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use firebrick_core::Json;
 use firebrick_core::engine::{Candidate, Placement, TrainOutcome};
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Normalize;
 use firebrick_core::pass::{Choice, Info, Role};
 use firebrick_core::recipe::Recipe;
 use firebrick_core::registry::Kind;
@@ -31,7 +32,8 @@ pub const TELL: &str = "tell";
 pub const DEVICES: &str = "devices";
 /// [`Graph`] → nothing, of an engine.
 pub const SUPPORTS: &str = "supports";
-/// [`Train`] → [`Outcome`]s of an engine; arrays: rows to train on, rows to judge on, weights.
+/// [`Train`] → [`Outcome`]s of an engine; arrays: rows to train on (features as numbers or bytes,
+/// labels), rows to judge on, weights.
 pub const TRAIN: &str = "train";
 /// [`Run`] → one array of logits; arrays: weights, features.
 pub const PREDICT: &str = "predict";
@@ -127,6 +129,12 @@ pub struct Train<'a> {
     pub recipe: Cow<'a, Recipe>,
     /// Where to train.
     pub placement: Cow<'a, Placement>,
+    /// What the bytes of rows to train on become, if these are pictures.
+    #[serde(default)]
+    pub normalize: Option<Cow<'a, Normalize>>,
+    /// The same of rows to judge on.
+    #[serde(default)]
+    pub normalize_validation: Option<Cow<'a, Normalize>>,
 }
 
 /// How the training of one candidate ended.
@@ -147,6 +155,9 @@ pub struct Run<'a> {
     pub weights: Vec<TensorFacts>,
     /// Where to run.
     pub placement: Cow<'a, Placement>,
+    /// What the bytes of the rows become, if these are pictures.
+    #[serde(default)]
+    pub normalize: Option<Cow<'a, Normalize>>,
 }
 
 /// A tensor without its numbers.

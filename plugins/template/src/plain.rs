@@ -1,9 +1,7 @@
 mod layers;
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-
-use firebrick_sdk::core::engine::Step;
+use firebrick_sdk::core::engine::{Step, check_input, check_job, check_weights, train_population};
+use firebrick_sdk::core::images::Occasion;
 use firebrick_sdk::core::random::epoch_order;
 use firebrick_sdk::core::recipe::Keep;
 use firebrick_sdk::prelude::*;
@@ -37,54 +35,29 @@ impl Engine for Plain {
         observer: &dyn Observer,
     ) -> Result<Vec<TrainOutcome>, EngineError> {
         check_device(job.placement)?;
-        for candidate in job.candidates {
-            chain(&candidate.graph)?;
-            check_rows(&candidate.graph, job.train)?;
-            check_rows(&candidate.graph, job.validation)?;
-            if let Some(weights) = &candidate.weights {
-                check_weights(weights, &candidate.graph)?;
-            }
-        }
-        let next = AtomicUsize::new(0);
-        let outcomes: Vec<Mutex<Option<TrainOutcome>>> =
-            job.candidates.iter().map(|_| Mutex::new(None)).collect();
-        let work = || {
-            loop {
-                let position = next.fetch_add(1, Ordering::Relaxed);
-                let Some(outcome) = outcomes.get(position) else {
-                    return;
-                };
-                let trained = Training::start(job, position)
-                    .and_then(|mut training| training.run(observer).map_err(EngineError::Other))
-                    .unwrap_or_else(|error| TrainOutcome::Failed {
-                        reason: error.to_string(),
-                    });
-                *outcome.lock().expect("no thread panics with it") = Some(trained);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..job.placement.threads.min(job.candidates.len()) {
-                scope.spawn(work);
-            }
-        });
-        Ok(outcomes
-            .into_iter()
-            .filter_map(|outcome| outcome.into_inner().expect("no thread panics with it"))
-            .collect())
+        check_job(self, job)?;
+        Ok(train_population(job, |position| {
+            let trained = Training::start(job, position)
+                .and_then(|mut training| training.run(observer).map_err(EngineError::Other));
+            trained.unwrap_or_else(|error| TrainOutcome::Failed {
+                reason: error.to_string(),
+            })
+        }))
     }
 
     fn predict(
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
         check_device(placement)?;
         let layers = chain(graph)?;
-        check_features(graph, features)?;
-        check_weights(weights, graph)?;
-        Ok(layers::predict(&layers, weights, features))
+        check_input(graph, features)?;
+        check_weights(graph, weights)?;
+        let numbers = features.to_numbers(graph.input_shape());
+        Ok(layers::predict(&layers, weights, &numbers))
     }
 }
 
@@ -92,6 +65,9 @@ impl Engine for Plain {
 struct Training<'a> {
     job: &'a TrainJob<'a>,
     position: usize,
+    seed: u64,
+    /// The shape of one row.
+    shape: &'a [usize],
     layers: Vec<Layer>,
     weights: Weights,
     stepper: Stepper,
@@ -105,6 +81,8 @@ impl<'a> Training<'a> {
         Ok(Self {
             job,
             position,
+            seed: candidate.seed,
+            shape: candidate.graph.input_shape(),
             layers: chain(&candidate.graph)?,
             weights: weights.unwrap_or_else(|| Weights::init(&candidate.graph, candidate.seed)),
             stepper: Stepper::default(),
@@ -155,12 +133,12 @@ impl<'a> Training<'a> {
         let batches = recipe.batches(rows.len());
         let n_steps = batches.len();
         let mut learning_rate = recipe.learning_rate;
-        let seed = self.job.candidates[self.position].seed;
+        let seed = self.seed;
         let order = epoch_order(seed, idx, rows.len());
         let (mut total, mut steps) = (Loss::default(), Vec::new());
         for (step, batch) in batches.into_iter().enumerate() {
             learning_rate = recipe.learning_rate_at(idx, step, n_steps);
-            let loss = self.step(&order[batch], learning_rate)?;
+            let loss = self.step(idx, &order[batch], learning_rate)?;
             if !loss.mean().is_finite() {
                 let step = self.n_steps;
                 return Err(format!("the loss of step {step} is {}", loss.mean()));
@@ -178,7 +156,8 @@ impl<'a> Training<'a> {
             total.add(loss);
         }
         let validation = self.job.validation;
-        let logits = layers::predict(&self.layers, &self.weights, validation.features);
+        let features = validation.features.to_numbers(self.shape);
+        let logits = layers::predict(&self.layers, &self.weights, &features);
         let validation = Evaluation::of(&logits, validation.labels);
         if !validation.loss.is_finite() {
             let loss = validation.loss;
@@ -197,13 +176,20 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Takes one step on some rows; returns the loss before it.
-    fn step(&mut self, batch: &[u32], learning_rate: f64) -> Result<Loss, String> {
+    /// Takes one step of an epoch on some rows; returns the loss before it.
+    fn step(&mut self, epoch: usize, batch: &[u32], learning_rate: f64) -> Result<Loss, String> {
         let rows = self.job.train;
-        let width = rows.features.len() / rows.len();
-        let row = |idx: &u32| &rows.features[*idx as usize * width..][..width];
-        let features: Vec<f32> = batch.iter().flat_map(row).copied().collect();
-        let labels: Vec<u32> = batch.iter().map(|idx| rows.labels[*idx as usize]).collect();
+        let (seed, reader) = (self.seed, RowReader::new(rows.features, self.shape));
+        let mut features = vec![0.0; batch.len() * reader.width()];
+        for (row, into) in batch.iter().zip(features.chunks_exact_mut(reader.width())) {
+            let occasion = Occasion {
+                seed,
+                epoch,
+                row: *row,
+            };
+            reader.read_to_train(&self.job.recipe.augment, occasion, into);
+        }
+        let labels: Vec<u32> = batch.iter().map(|row| rows.labels[*row as usize]).collect();
         let tape = layers::forward(&self.layers, &mut self.weights, features, batch.len())?;
         let recipe = self.job.recipe;
         let smoothing = recipe.label_smoothing;
@@ -229,49 +215,6 @@ fn check_device(placement: &Placement) -> Result<(), EngineError> {
             device: other.to_owned(),
             available: vec!["cpu".to_owned()],
         }),
-    }
-}
-
-fn check_weights(weights: &Weights, graph: &Graph) -> Result<(), EngineError> {
-    let fits = weights.check(graph);
-    fits.map_err(|error| EngineError::Weights(error.to_string()))
-}
-
-fn check_features(graph: &Graph, features: &[f32]) -> Result<(), EngineError> {
-    let width: usize = graph.input_shape().iter().product();
-    let n_features = features.len();
-    if !n_features.is_multiple_of(width) {
-        let text = format!("{n_features} features are no whole rows of {width}");
-        return Err(EngineError::Rows(text));
-    }
-    match features.iter().position(|feature| !feature.is_finite()) {
-        Some(idx) => Err(EngineError::Rows(format!(
-            "feature {idx} is {}",
-            features[idx]
-        ))),
-        None => Ok(()),
-    }
-}
-
-fn check_rows(graph: &Graph, rows: Rows<'_>) -> Result<(), EngineError> {
-    check_features(graph, rows.features)?;
-    let width: usize = graph.input_shape().iter().product();
-    let n_classes: usize = graph.output_shape().iter().product();
-    let (n_rows, n_labels) = (rows.features.len() / width, rows.len());
-    if n_labels == 0 || n_rows != n_labels {
-        let text = format!("{n_rows} rows of features have {n_labels} labels");
-        return Err(EngineError::Rows(text));
-    }
-    match rows
-        .labels
-        .iter()
-        .find(|label| **label as usize >= n_classes)
-    {
-        Some(label) => {
-            let text = format!("label {label} is not one of {n_classes} classes");
-            Err(EngineError::Rows(text))
-        }
-        None => Ok(()),
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is written is read back as the same study.
 
+use firebrick_core::images::Augment;
 use firebrick_core::objective::{Direction, Objective};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::space::Domain;
@@ -159,7 +160,9 @@ fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Val
             )
         },
     );
-    let gradient = (0.0..1.0, option::of(positive()));
+    let augment = (0..9_usize, any::<bool>(), 0..9_usize)
+        .prop_map(|(crop, flip, cutout)| Augment { crop, flip, cutout });
+    let gradient = (0.0..1.0, option::of(positive()), augment);
     let optimizer = prop_oneof![
         Just(Optimizer::Adam),
         Just(Optimizer::AdamW),
@@ -191,6 +194,7 @@ fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Val
             keep: if rest.1 { Keep::Best } else { Keep::Last },
             patience: rest.2,
             log_every_n_steps: rest.3,
+            augment: gradient.2,
         },
     )
 }

@@ -1,7 +1,7 @@
 //! What every engine must refuse, and what must fail one candidate alone.
 
 use super::{N_CLASSES, Suite, recipe, state, trained};
-use crate::dataset::Rows;
+use crate::dataset::{FeatureRows, Rows};
 use crate::engine::{Candidate, EngineError, Placement, Silent, TrainJob, TrainOutcome};
 use crate::recipe::{Optimizer, Recipe};
 use crate::weights::Weights;
@@ -61,26 +61,18 @@ impl Suite<'_> {
             "an unknown device is refused"
         );
 
-        let long = Rows {
-            features: &good.features[..good.features.len() - 1],
-            labels: good.labels,
-        };
+        let numbers = good.features.numbers();
+        let long = Rows::of_numbers(&numbers[..numbers.len() - 1], good.labels);
         let mut labels = good.labels.to_vec();
         labels[4] = N_CLASSES as u32;
         let class = Rows {
             features: good.features,
             labels: &labels,
         };
-        let mut features = good.features.to_vec();
+        let mut features = numbers.to_vec();
         features[5] = f32::NAN;
-        let number = Rows {
-            features: &features,
-            labels: good.labels,
-        };
-        let none = Rows {
-            features: &[],
-            labels: &[],
-        };
+        let number = Rows::of_numbers(&features, good.labels);
+        let none = Rows::of_numbers(&[], &[]);
         let cases = [
             ("a number too few", long),
             ("a class that the network does not have", class),
@@ -99,7 +91,7 @@ impl Suite<'_> {
 
         let weights = Weights::init(&self.graph, 1);
         let placement = self.placement(1);
-        let predict = |weights: &Weights, features: &[f32]| {
+        let predict = |weights: &Weights, features: FeatureRows<'_>| {
             self.engine
                 .predict(&self.graph, weights, features, &placement)
         };

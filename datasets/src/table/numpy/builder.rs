@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use firebrick_core::dataset::Split;
-
 use super::{ArrayRole, Part};
 use crate::error::LoadError;
 use crate::table::array::{Array, Labels, Numbers, integers};
 use crate::table::columns::Classes;
-use crate::table::{Schema, Table};
+use crate::table::{Schema, Table, TableRows};
 
 /// What arrays become a table of.
 pub(super) struct Builder<'a> {
@@ -149,7 +147,7 @@ impl Builder<'_> {
                 Some(order) => reordered(&raw.numbers.values, order),
                 None => raw.numbers.values,
             };
-            done.insert(part, Split { features, labels });
+            done.insert(part, TableRows { features, labels });
         }
         let class_names = classes.finish(done.values_mut().map(|split| &mut split.labels));
         let feature_names = match (order, file_features) {

@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use firebrick_core::dataset::FeatureRows;
 use firebrick_core::engine::{Candidate, Epoch, Silent, Verdict};
 use firebrick_core::testing::check_engine;
 
@@ -91,7 +92,7 @@ impl Engine for Broken {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
         let mut logits = BurnEngine::cpu().predict(graph, weights, features, placement)?;

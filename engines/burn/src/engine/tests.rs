@@ -1,8 +1,9 @@
 use std::process::Command;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
@@ -24,16 +25,15 @@ fn rows(graph: &Graph, n_rows: usize) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
     let width = row_width(graph);
     let n_classes = graph.output_shape()[0] as u32;
-    let mut split = Split::default();
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
     for _ in 0..n_rows {
         let label = rng.random_range(0..n_classes);
         let shift = label as f32;
-        split
-            .features
-            .extend((0..width).map(|_| rng.random_range(-1.0..1.0) + shift));
-        split.labels.push(label);
+        features.extend((0..width).map(|_| rng.random_range(-1.0..1.0) + shift));
+        labels.push(label);
     }
-    split
+    let features = Features::Numbers(features);
+    Split { features, labels }
 }
 
 fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
@@ -54,6 +54,7 @@ fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     }
 }
 
@@ -183,8 +184,9 @@ fn dropout_changes_training_and_not_predictions() {
     assert_ne!(first_loss(&graph), first_loss(&plain));
     let weights = Weights::init(&graph, 0);
     let features = rows(&graph, 8).features;
-    let logits =
-        |graph: &Graph| BurnEngine::cpu().predict(graph, &weights, &features, &placement(1));
+    let logits = |graph: &Graph| {
+        BurnEngine::cpu().predict(graph, &weights, features.borrow(), &placement(1))
+    };
     assert_eq!(logits(&graph), logits(&plain));
 }
 

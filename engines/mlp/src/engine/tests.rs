@@ -2,9 +2,10 @@ mod quantized;
 
 use std::sync::Mutex;
 
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{FeatureRows, Features, Split};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
+use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
@@ -27,16 +28,15 @@ fn rows(graph: &Graph, n_rows: usize) -> Split {
     let mut rng = stream(1, Purpose::Dataset, 0);
     let width = row_width(graph);
     let n_classes = graph.output_shape()[0] as u32;
-    let mut split = Split::default();
+    let (mut features, mut labels) = (Vec::new(), Vec::new());
     for _ in 0..n_rows {
         let label = rng.random_range(0..n_classes);
         let shift = label as f32;
-        split
-            .features
-            .extend((0..width).map(|_| rng.random_range(-1.0..1.0) + shift));
-        split.labels.push(label);
+        features.extend((0..width).map(|_| rng.random_range(-1.0..1.0) + shift));
+        labels.push(label);
     }
-    split
+    let features = Features::Numbers(features);
+    Split { features, labels }
 }
 
 fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
@@ -57,6 +57,7 @@ fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     }
 }
 
@@ -189,7 +190,7 @@ fn dropout_changes_training_and_not_predictions() {
     let weights = Weights::init(&graph, 0);
     let features = rows(&graph, 8).features;
     let logits =
-        |graph: &Graph| MlpEngine::new().predict(graph, &weights, &features, &placement(1));
+        |graph: &Graph| MlpEngine::new().predict(graph, &weights, features.borrow(), &placement(1));
     assert_eq!(logits(&graph), logits(&plain));
 }
 
@@ -277,15 +278,21 @@ fn the_largest_candidates_begin_first() {
 fn a_row_is_predicted_alone_as_among_others() {
     let graph = deep(9, 20);
     let weights = Weights::init(&graph, 3);
-    let features = rows(&graph, 150).features;
+    let rows = rows(&graph, 150);
+    let features = rows.features.numbers();
     for path in Path::available() {
         let predict = |features: &[f32]| {
             let engine = MlpEngine::on(path);
             engine
-                .predict(&graph, &weights, features, &placement(1))
+                .predict(
+                    &graph,
+                    &weights,
+                    FeatureRows::Numbers(features),
+                    &placement(1),
+                )
                 .unwrap()
         };
-        let together = predict(&features);
+        let together = predict(features);
         for row in [0, 15, 16, 127, 128, 149] {
             let alone = predict(&features[row * 5..][..5]);
             assert_eq!(
@@ -305,7 +312,7 @@ fn judges_as_core_judges_the_predictions() {
     for n_rows in [1, 16, 77, 300] {
         let rows = rows(&graph, n_rows);
         let engine = MlpEngine::new();
-        let logits = engine.predict(&graph, &weights, &rows.features, &placement(1));
+        let logits = engine.predict(&graph, &weights, rows.features.borrow(), &placement(1));
         let expected = Evaluation::of(&logits.unwrap(), &rows.labels);
         let judged = engine
             .evaluate(&graph, &weights, rows.rows(), &placement(1))

@@ -5,12 +5,13 @@ use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::{Mutex, PoisonError};
 
-use firebrick_core::dataset::Rows;
+use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
     Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
     Verdict,
 };
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Normalize;
 use firebrick_core::weights::Weights;
 use firebrick_sdk::door::{GO_ON, Numbers, STOP};
 use firebrick_sdk::wire::{self, Outcome, Run, Train};
@@ -53,6 +54,8 @@ impl Engine for RemoteEngine {
             weights,
             recipe: Cow::Borrowed(job.recipe),
             placement: Cow::Borrowed(job.placement),
+            normalize: normalize_of(job.train.features),
+            normalize_validation: normalize_of(job.validation.features),
         });
 
         let ear = Ear::new(observer);
@@ -84,11 +87,11 @@ impl Engine for RemoteEngine {
         &self,
         graph: &Graph,
         weights: &Weights,
-        features: &[f32],
+        features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
-        let (payload, mut arrays) = run(graph, weights, placement);
-        arrays.push(Numbers::Floats(features));
+        let (payload, mut arrays) = run(graph, weights, features, placement);
+        arrays.push(features_of(features));
         let answer = self
             .0
             .remote
@@ -105,7 +108,7 @@ impl Engine for RemoteEngine {
         rows: Rows<'_>,
         placement: &Placement,
     ) -> Result<Evaluation, EngineError> {
-        let (payload, mut arrays) = run(graph, weights, placement);
+        let (payload, mut arrays) = run(graph, weights, rows.features, placement);
         arrays.extend(numbers_of(rows));
         let answer = self
             .0
@@ -139,6 +142,7 @@ impl RemoteEngine {
 fn run<'a>(
     graph: &'a Graph,
     weights: &'a Weights,
+    features: FeatureRows<'_>,
     placement: &'a Placement,
 ) -> (Vec<u8>, Vec<Numbers<'a>>) {
     let (facts, numbers) = wire::split(weights);
@@ -146,15 +150,27 @@ fn run<'a>(
         graph: Cow::Borrowed(graph),
         weights: facts,
         placement: Cow::Borrowed(placement),
+        normalize: normalize_of(features),
     });
     (payload, numbers.into_iter().map(Numbers::Floats).collect())
 }
 
 fn numbers_of(rows: Rows<'_>) -> [Numbers<'_>; 2] {
-    [
-        Numbers::Floats(rows.features),
-        Numbers::Indices(rows.labels),
-    ]
+    [features_of(rows.features), Numbers::Indices(rows.labels)]
+}
+
+fn features_of(features: FeatureRows<'_>) -> Numbers<'_> {
+    match features {
+        FeatureRows::Numbers(numbers) => Numbers::Floats(numbers),
+        FeatureRows::Pixels { bytes, .. } => Numbers::Bytes(bytes),
+    }
+}
+
+fn normalize_of(features: FeatureRows<'_>) -> Option<Cow<'_, Normalize>> {
+    match features {
+        FeatureRows::Numbers(_) => None,
+        FeatureRows::Pixels { normalize, .. } => Some(Cow::Borrowed(normalize)),
+    }
 }
 
 /// Hears an engine for an observer. What goes wrong while hearing waits for the end of the call,

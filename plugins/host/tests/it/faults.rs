@@ -1,6 +1,7 @@
 //! What goes wrong inside a plugin is an error of the call, with what a hint needs.
 
 use firebrick_core::Json;
+use firebrick_core::dataset::FeatureRows;
 use firebrick_core::engine::{Engine, EngineError, Placement, Silent, TrainJob};
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::{Pass, PassError};
@@ -116,7 +117,12 @@ fn an_engine_that_misbehaves_is_an_error() {
     let weights = Weights::init(&graph, 1);
     let error = engine.supports(&graph).unwrap_err();
     assert!(matches!(error, EngineError::Unsupported { node, .. } if node == "a"));
-    let error = engine.predict(&graph, &weights, &[0.0; 4], &placement);
+    let error = engine.predict(
+        &graph,
+        &weights,
+        FeatureRows::Numbers(&[0.0; 4]),
+        &placement,
+    );
     let error = error.unwrap_err().to_string();
     assert!(
         error.contains("index out of bounds: the len is 4"),

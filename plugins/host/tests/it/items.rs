@@ -5,11 +5,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
 
 use firebrick_core::Json;
-use firebrick_core::dataset::Split;
+use firebrick_core::dataset::{FeatureRows, Features, Split};
 use firebrick_core::engine::{
     Candidate, Engine, EngineError, Epoch, Observer, Placement, TrainJob, TrainOutcome, Verdict,
 };
 use firebrick_core::graph::Graph;
+use firebrick_core::images::{Augment, Normalize};
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Entry, Factory, Kind};
@@ -68,6 +69,7 @@ pub(crate) fn recipe(max_epochs: usize) -> Recipe {
         keep: Keep::Last,
         patience: None,
         log_every_n_steps: None,
+        augment: Augment::NONE,
     }
 }
 
@@ -197,7 +199,7 @@ fn train(engine: &dyn Engine, observer: &dyn Observer) -> Vec<TrainOutcome> {
         weights,
     });
     let rows = |features: [f32; 8], labels: [u32; 2]| Split {
-        features: features.to_vec(),
+        features: Features::Numbers(features.to_vec()),
         labels: labels.to_vec(),
     };
     let train = rows([1.0; 8], [0, 2]);
@@ -254,19 +256,43 @@ fn an_engine_predicts_on_borrowed_features() {
     engine.supports(&graph()).unwrap();
     let mut weights = Weights::init(&graph(), 1);
     weights.0.values_mut().next().unwrap().data[0] = 2.0;
-    let logits = engine.predict(&graph(), &weights, &[1.0, 3.0], &placement());
+    let logits = engine.predict(
+        &graph(),
+        &weights,
+        FeatureRows::Numbers(&[1.0, 3.0]),
+        &placement(),
+    );
     assert_eq!(logits.unwrap(), [2.0, 6.0]);
     let rows = Split {
-        features: vec![0.0, 0.0, 5.0, 0.0, 9.0, 0.0],
+        features: Features::Numbers(vec![0.0, 0.0, 5.0, 0.0, 9.0, 0.0]),
         labels: vec![2, 1],
     };
     let judged = engine.evaluate(&graph(), &weights, rows.rows(), &placement());
     assert_eq!(judged.unwrap().accuracy, 1.0);
-    let error = engine.predict(&graph(), &Weights::default(), &[1.0], &placement());
+    let features = FeatureRows::Numbers(&[1.0]);
+    let error = engine.predict(&graph(), &Weights::default(), features, &placement());
     assert_eq!(
         error.unwrap_err(),
         EngineError::Weights("there are none".to_owned())
     );
+}
+
+#[test]
+fn an_engine_gets_pictures_as_bytes_with_what_they_become() {
+    let (_folder, loaded) = loaded(&[("librival.so", fixture("rival"))]);
+    let engine = echo(&loaded);
+    let mut weights = Weights::init(&graph(), 1);
+    weights.0.values_mut().next().unwrap().data[0] = 2.0;
+    let normalize = Normalize {
+        mean: vec![1.0],
+        std: vec![0.5],
+    };
+    let pictures = FeatureRows::Pixels {
+        bytes: &[255, 0],
+        normalize: &normalize,
+    };
+    let logits = engine.predict(&graph(), &weights, pictures, &placement());
+    assert_eq!(logits.unwrap(), [0.0, -4.0]);
 }
 
 #[test]

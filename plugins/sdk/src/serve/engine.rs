@@ -1,14 +1,15 @@
 //! The plugin's side of an engine.
 
 use bytemuck::{AnyBitPattern, NoUninit};
-use firebrick_core::dataset::Rows;
+use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{Engine, Epoch, Observer, TrainJob, TrainOutcome, Verdict};
 use firebrick_core::graph::Graph;
+use firebrick_core::images::Normalize;
 use firebrick_core::weights::Weights;
 
 use super::{read, reply, unknown};
 use crate::abi::{Array, Call, Listener, Reply};
-use crate::door::{FLOATS, GO_ON, INDICES};
+use crate::door::{BYTES, FLOATS, GO_ON, INDICES};
 use crate::fault::Fault;
 use crate::wire::{self, Outcome, Run, TensorFacts, Train};
 
@@ -29,7 +30,7 @@ pub(super) fn call_engine(
             let run: Run<'_> = read(&call.payload)?;
             let mut arrays = Arrays(call.arrays.iter());
             let weights = arrays.weights(run.weights)?;
-            let features = arrays.floats()?;
+            let features = arrays.features(run.normalize.as_deref())?;
             let logits = engine.predict(&run.graph, &weights, features, &run.placement);
             let mut reply = reply(&());
             reply.floats = vec![logits.map_err(|error| Fault::item(&error))?.into()].into();
@@ -39,7 +40,7 @@ pub(super) fn call_engine(
             let run: Run<'_> = read(&call.payload)?;
             let mut arrays = Arrays(call.arrays.iter());
             let weights = arrays.weights(run.weights)?;
-            let rows = arrays.rows()?;
+            let rows = arrays.rows(run.normalize.as_deref())?;
             let evaluation = engine.evaluate(&run.graph, &weights, rows, &run.placement);
             Ok(reply(&evaluation.map_err(|error| Fault::item(&error))?))
         }
@@ -50,8 +51,8 @@ pub(super) fn call_engine(
 fn train(engine: &dyn Engine, call: &Call<'_>) -> Result<Reply, Fault> {
     let train: Train<'_> = read(&call.payload)?;
     let mut arrays = Arrays(call.arrays.iter());
-    let rows = arrays.rows()?;
-    let validation = arrays.rows()?;
+    let rows = arrays.rows(train.normalize.as_deref())?;
+    let validation = arrays.rows(train.normalize_validation.as_deref())?;
     let mut candidates = train.candidates.into_owned();
     for (candidate, facts) in candidates.iter_mut().zip(train.weights) {
         candidate.weights = facts.map(|facts| arrays.weights(facts)).transpose()?;
@@ -126,8 +127,19 @@ impl<'a> Arrays<'a> {
         self.numbers(FLOATS, "f32")
     }
 
-    fn rows(&mut self) -> Result<Rows<'a>, Fault> {
-        let features = self.floats()?;
+    /// Takes features: bytes where it was said what they become, else numbers.
+    fn features(&mut self, normalize: Option<&'a Normalize>) -> Result<FeatureRows<'a>, Fault> {
+        Ok(match normalize {
+            None => FeatureRows::Numbers(self.floats()?),
+            Some(normalize) => FeatureRows::Pixels {
+                bytes: self.numbers(BYTES, "u8")?,
+                normalize,
+            },
+        })
+    }
+
+    fn rows(&mut self, normalize: Option<&'a Normalize>) -> Result<Rows<'a>, Fault> {
+        let features = self.features(normalize)?;
         let labels = self.numbers(INDICES, "u32")?;
         Ok(Rows { features, labels })
     }

@@ -128,9 +128,10 @@ fn layers_compute_what_core_says_bit_for_bit() {
             nearest_half: 0.0,
         };
         let engine = MlpEngine::on(path);
-        let logits = engine.predict(&graph, &weights, &rows.features, &placement(1));
+        let logits = engine.predict(&graph, &weights, rows.features.borrow(), &placement(1));
         let expected = rows
             .features
+            .numbers()
             .chunks(7)
             .flat_map(|row| reference.logits(row));
         for (found, expected) in logits.unwrap().into_iter().zip(expected) {
@@ -152,10 +153,10 @@ fn normalised_networks_compute_what_core_says() {
         };
         let engine = MlpEngine::on(path);
         let logits = engine
-            .predict(&graph, &weights, &rows.features, &placement(1))
+            .predict(&graph, &weights, rows.features.borrow(), &placement(1))
             .unwrap();
         let (mut expected, mut n_sure) = (Vec::new(), 0);
-        for (row, found) in rows.features.chunks(7).zip(logits.chunks(3)) {
+        for (row, found) in rows.features.numbers().chunks(7).zip(logits.chunks(3)) {
             let logits = reference.logits(row);
             // Where the reference is this near to a half, float32 may round to the other side.
             if reference.nearest_half > 1e-4 {
@@ -191,7 +192,7 @@ fn what_is_handed_back_is_float32_and_what_is_computed_with_is_not() {
     let logits = |weights| {
         let engine = MlpEngine::new();
         engine
-            .predict(&graph, weights, &features, &placement(1))
+            .predict(&graph, weights, features.borrow(), &placement(1))
             .unwrap()
     };
     assert_eq!(logits(&weights), logits(&stored));
@@ -208,7 +209,8 @@ fn weights_that_are_frozen_are_quantised_and_stay() {
     );
     let float = self::graph(&text.replace("frozen FORMATS", "frozen DATA"));
     let features = rows(&graph, 20).features;
-    let logits = |graph| MlpEngine::new().predict(graph, &weights, &features, &placement(1));
+    let logits =
+        |graph| MlpEngine::new().predict(graph, &weights, features.borrow(), &placement(1));
     assert_ne!(logits(&graph).unwrap(), logits(&float).unwrap());
 }
 
