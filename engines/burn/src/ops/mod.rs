@@ -23,6 +23,9 @@ pub(crate) type Values = Tensor<3>;
 /// Sums over rows and places: `[rows, channels, places]` to `[1, channels, 1]`.
 fn channel_sums(x: Values) -> Values {
     let [rows, channels, places] = x.dims();
+    if cpu::takes(&x) {
+        return per_channel(cpu::sums::channel_sums(x));
+    }
     let sums = x.reshape([rows, channels * places]).sum_dim(0);
     let sums = sums.reshape([1, channels, places]);
     match places {

@@ -3,10 +3,8 @@
 use burn::tensor::Tensor;
 use macerator::Simd;
 
-use super::{Numbers, Values, each, values, vector};
-
-/// Numbers that one thread takes at once, about: whole places.
-const NUMBERS_A_JOB: usize = 1 << 15;
+use super::sums::{job_size, total};
+use super::{Numbers, Values, each, scratch, values, vector};
 
 /// What [`forward`] keeps for the backward pass.
 #[derive(Debug)]
@@ -68,14 +66,10 @@ pub(crate) fn backward_affine(kept: &Kept, grad: Values) -> (Tensor<1>, Tensor<1
     each(jobs, |((x, grad), sums)| {
         sum_grad(x, grad, &kept.mean, sums)
     });
-    let total = |at: usize| -> f64 {
-        let sums = sums[at..].iter().step_by(2 * channels);
-        sums.map(|sum| f64::from(*sum)).sum()
-    };
-    let by_weight = kept.inverse_deviation.iter().enumerate();
-    let by_weight =
-        by_weight.map(|(c, inverse)| (total(channels + c) * f64::from(*inverse)) as f32);
-    let by_bias = (0..channels).map(|channel| total(channel) as f32);
+    let sum = |at: usize| total(&sums, at, 2 * channels);
+    let inverse = kept.inverse_deviation.iter().enumerate();
+    let by_weight = inverse.map(|(channel, inverse)| sum(channels + channel) * inverse);
+    let by_bias = (0..channels).map(sum);
     (vector(by_weight.collect()), vector(by_bias.collect()))
 }
 
@@ -124,11 +118,6 @@ pub(crate) fn forward_running(x: Values, scale: Tensor<1>, shift: Tensor<1>) -> 
     numbers.into_values(shape)
 }
 
-/// Whole places.
-fn job_size(channels: usize) -> usize {
-    (NUMBERS_A_JOB / channels).max(1) * channels
-}
-
 /// Returns mean and sum of squared deviations of each channel.
 fn statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
     let size = job_size(channels);
@@ -174,7 +163,7 @@ fn deviations<S: Simd>(x: &[f32], part: &mut [f32]) {
 
 /// `(x - mean) * scale + bias`.
 fn scaled(x: &[f32], mean: &[f32], scale: &[f32], bias: &[f32]) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
+    let mut y = scratch::take(x.len());
     let size = job_size(mean.len());
     let jobs = x.chunks(size).zip(y.chunks_mut(size)).collect();
     each(jobs, |(x, y)| normalise(x, y, mean, scale, bias));

@@ -5,7 +5,7 @@ use macerator::Simd;
 
 use super::super::window::Window;
 use super::product::{Layout, Left, Matrix, Write, multiply};
-use super::scratch::Scratch;
+use super::scratch::{self, Scratch};
 use super::simd::BLOCK;
 use super::winograd::Pictures;
 use super::{Numbers, Values, depthwise, each, values, vector, winograd};
@@ -188,7 +188,7 @@ impl Geometry {
         let [height, across] = self.window.size_out;
         let (out, width) = (self.channels_out, self.width());
         let weight = self.columns_of(weight);
-        let mut y = vec![0.0; self.rows * height * across * out];
+        let mut y = scratch::take(self.rows * height * across * out);
         let rows = self.rows_a_job();
         let picture = self.places_in() * self.channels_in;
         let mut work = Vec::new();
@@ -212,10 +212,7 @@ impl Geometry {
                     &*columns
                 }
             };
-            if let Some(bias) = bias {
-                y.chunks_exact_mut(out)
-                    .for_each(|y| y.copy_from_slice(bias));
-            }
+            let write = start(y, bias);
             multiply(
                 [n_rows * across, out, width],
                 Left::Rows(Matrix {
@@ -228,7 +225,7 @@ impl Geometry {
                 },
                 y,
                 Layout::rows(out),
-                Write::Add,
+                write,
             );
         });
         y
@@ -238,12 +235,13 @@ impl Geometry {
         let [height, across] = self.window.size_out;
         let (out, width) = (self.channels_out, self.width());
         let weight = self.rows_of(weight);
-        let mut by_x = vec![0.0; self.rows * self.places_in() * self.channels_in];
+        let mut by_x = scratch::take(self.rows * self.places_in() * self.channels_in);
         let rows = self.rows_a_job();
         let pictures = by_x.chunks_exact_mut(self.places_in() * self.channels_in);
         let work = grad.chunks_exact(height * across * out).zip(pictures);
         each(work.collect(), |(grad, by_x)| {
             let mut columns = Scratch::new(rows * across * width);
+            by_x.fill(0.0);
             for (nth, grad) in grad.chunks(rows * across * out).enumerate() {
                 let n_rows = grad.len() / (across * out);
                 let to = match self.reads_places() {
@@ -373,6 +371,17 @@ impl Geometry {
         let inside = y < window.size_in[0] && x < window.size_in[1];
         inside.then_some((y * window.size_in[1] + x) * self.channels_in)
     }
+}
+
+/// Puts the bias, if there is one, where the result will be.
+pub(super) fn start(y: &mut [f32], bias: Option<&[f32]>) -> Write {
+    let Some(bias) = bias else {
+        return Write::Replace;
+    };
+    for y in y.chunks_exact_mut(bias.len()) {
+        y.copy_from_slice(bias);
+    }
+    Write::Add
 }
 
 /// Copies what the windows of some rows of places read.

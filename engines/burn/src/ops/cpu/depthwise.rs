@@ -2,8 +2,9 @@
 
 use macerator::Simd;
 
-use super::conv2d::Geometry;
-use super::each;
+use super::conv2d::{Geometry, start};
+use super::product::Write;
+use super::{each, scratch};
 
 /// Parts that the gradient by the weights is added up in.
 const PARTS: usize = 16;
@@ -17,15 +18,14 @@ pub(super) fn forward(
 ) -> Vec<f32> {
     let channels = geometry.channels_in;
     let taps = taps(weight, geometry);
-    let mut y = vec![0.0; geometry.rows * geometry.places_out() * channels];
+    let mut y = scratch::take(geometry.rows * geometry.places_out() * channels);
     let pictures = y.chunks_exact_mut(geometry.places_out() * channels);
     let work = x
         .chunks_exact(geometry.places_in() * channels)
         .zip(pictures);
     each(work.collect(), |(x, y)| {
-        if let Some(bias) = bias {
-            y.chunks_exact_mut(channels)
-                .for_each(|y| y.copy_from_slice(bias));
+        if start(y, bias) == Write::Replace {
+            y.fill(0.0);
         }
         add_taps(x, &taps, y, geometry);
     });
@@ -36,13 +36,14 @@ pub(super) fn forward(
 pub(super) fn backward_x(grad: &[f32], weight: &[f32], geometry: &Geometry) -> Vec<f32> {
     let channels = geometry.channels_in;
     let taps = taps(weight, geometry);
-    let mut by_x = vec![0.0; geometry.rows * geometry.places_in() * channels];
+    let mut by_x = scratch::take(geometry.rows * geometry.places_in() * channels);
     let pictures = by_x.chunks_exact_mut(geometry.places_in() * channels);
     let work = grad
         .chunks_exact(geometry.places_out() * channels)
         .zip(pictures);
     each(work.collect(), |(grad, by_x)| {
-        spread_taps(grad, &taps, by_x, geometry)
+        by_x.fill(0.0);
+        spread_taps(grad, &taps, by_x, geometry);
     });
     by_x
 }

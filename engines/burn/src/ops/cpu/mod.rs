@@ -20,6 +20,9 @@ mod product;
 pub(crate) mod relu;
 mod scratch;
 mod simd;
+pub(crate) mod sums;
+#[cfg(test)]
+mod tests;
 mod winograd;
 
 use burn::tensor::{DType, Tensor, TensorData};
@@ -33,19 +36,19 @@ pub(super) fn takes(x: &Values) -> bool {
     x.dtype() == DType::F32 && x.clone().try_into_primitive::<Flex>().is_ok()
 }
 
-/// Numbers of a tensor, in one run of memory.
+/// Numbers of a tensor, in one run of memory, which is used again once nobody else has it.
 #[derive(Debug)]
-struct Numbers(FlexTensor);
+struct Numbers(Option<FlexTensor>);
 
 impl Numbers {
     /// Returns the numbers of a tensor in its own order.
     fn of<const D: usize>(tensor: Tensor<D>) -> Self {
         let numbers = tensor.try_into_primitive::<Flex>();
         let numbers = numbers.expect("one network is on one device");
-        match numbers.as_slice::<f32>() {
-            Some(_) => Self(numbers),
-            None => Self(numbers.to_contiguous()),
-        }
+        Self(Some(match numbers.as_slice::<f32>() {
+            Some(_) => numbers,
+            None => numbers.to_contiguous(),
+        }))
     }
 
     /// Returns the numbers of pictures, channels side by side.
@@ -57,22 +60,30 @@ impl Numbers {
         }
     }
 
+    fn tensor(&self) -> &FlexTensor {
+        self.0.as_ref().expect("the tensor leaves with the numbers")
+    }
+
     fn as_slice(&self) -> &[f32] {
-        self.0.as_slice().expect("the numbers are in one run")
+        let numbers = self.tensor().as_slice();
+        numbers.expect("the numbers are in one run")
     }
 
     /// Returns the numbers to be changed in place; they are copied first if others have them too.
     fn as_mut_slice(&mut self) -> &mut [f32] {
-        if self.0.as_slice::<f32>().map(<[f32]>::len) != Some(self.0.storage::<f32>().len()) {
-            let data = TensorData::new(self.as_slice().to_vec(), self.0.layout().shape().clone());
-            self.0 = FlexTensor::from_data(data);
+        if self.as_slice().len() != self.tensor().storage::<f32>().len() {
+            let shape = self.tensor().layout().shape().clone();
+            let data = TensorData::new(self.as_slice().to_vec(), shape);
+            self.0 = Some(FlexTensor::from_data(data));
         }
-        self.0.storage_mut()
+        let numbers = self.0.as_mut().map(FlexTensor::storage_mut);
+        numbers.expect("the tensor leaves with the numbers")
     }
 
     /// Makes values of pictures whose channels lie side by side.
-    fn into_values(self, [rows, channels, places]: [usize; 3]) -> Values {
-        let tensor: Tensor<3> = Tensor::from_primitive::<Flex>(self.0);
+    fn into_values(mut self, [rows, channels, places]: [usize; 3]) -> Values {
+        let tensor = self.0.take().expect("the tensor leaves with the numbers");
+        let tensor: Tensor<3> = Tensor::from_primitive::<Flex>(tensor);
         match places {
             1 => tensor.reshape([rows, channels, 1]),
             _ => tensor.swap_dims(1, 2),
@@ -80,10 +91,21 @@ impl Numbers {
     }
 }
 
+impl Drop for Numbers {
+    fn drop(&mut self) {
+        let unique = |tensor: &FlexTensor| tensor.is_unique() && tensor.dtype() == DType::F32;
+        if let Some(tensor) = self.0.take().filter(unique)
+            && let Ok(numbers) = tensor.into_data().try_into_vec()
+        {
+            scratch::give(numbers);
+        }
+    }
+}
+
 /// Makes values of pictures whose channels lie side by side.
 fn values(numbers: Vec<f32>, [rows, channels, places]: [usize; 3]) -> Values {
     let data = TensorData::new(numbers, [rows, places, channels]);
-    Numbers(FlexTensor::from_data(data)).into_values([rows, channels, places])
+    Numbers(Some(FlexTensor::from_data(data))).into_values([rows, channels, places])
 }
 
 /// Makes a vector.

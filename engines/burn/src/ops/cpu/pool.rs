@@ -3,7 +3,7 @@
 use macerator::Simd;
 
 use super::super::window::Window;
-use super::{Numbers, Values, each, values};
+use super::{Numbers, Values, each, scratch, values};
 
 /// Where the largest values were: the place in the window, for each value of the result.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub(crate) fn forward(x: Values, window: &Window) -> (Values, Winners) {
     let [rows, channels, _] = x.dims();
     let places = window.size_out[0] * window.size_out[1];
     let x = Numbers::of_places(x);
-    let mut y = vec![f32::NEG_INFINITY; rows * places * channels];
+    let mut y = scratch::take(rows * places * channels);
     let mut winners = vec![0; y.len()];
     let row = window.size_out[1] * channels;
     let pictures = x.as_slice().chunks_exact(x.as_slice().len() / rows);
@@ -27,6 +27,7 @@ pub(crate) fn forward(x: Values, window: &Window) -> (Values, Winners) {
     let won = winners.chunks_exact_mut(places * channels);
     let work: Vec<_> = pictures.zip(made.zip(won)).collect();
     each(work, |(x, (y, winners))| {
+        y.fill(f32::NEG_INFINITY);
         let made = y.chunks_exact_mut(row).zip(winners.chunks_exact_mut(row));
         for (down, (y, winners)) in made.enumerate() {
             largest(x, y, winners, down, channels, window);
@@ -40,7 +41,7 @@ pub(crate) fn backward(winners: &Winners, grad: Values, window: &Window) -> Valu
     let [rows, channels, _] = grad.dims();
     let places = window.size_in[0] * window.size_in[1];
     let grad = Numbers::of_places(grad);
-    let mut by_x = vec![0.0; rows * places * channels];
+    let mut by_x = scratch::take(rows * places * channels);
     let size = grad.as_slice().len() / rows;
     let read = grad
         .as_slice()
@@ -48,6 +49,7 @@ pub(crate) fn backward(winners: &Winners, grad: Values, window: &Window) -> Valu
         .zip(winners.0.chunks_exact(size));
     let work = read.zip(by_x.chunks_exact_mut(places * channels));
     each(work.collect(), |((grad, winners), by_x)| {
+        by_x.fill(0.0);
         hand_back(grad, winners, by_x, channels, window);
     });
     values(by_x, [rows, channels, places])

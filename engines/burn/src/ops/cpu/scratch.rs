@@ -1,43 +1,71 @@
-//! Memory that kernels use and give back: asking the system for it anew costs as much as the work.
+//! Memory that goes round: asking the system for it anew costs as much as some of the work.
 
+use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Mutex, PoisonError};
 
-/// Numbers of any value at first; back in the pool when dropped.
-#[derive(Debug)]
-pub(super) struct Scratch {
-    numbers: Vec<f32>,
-    n_numbers: usize,
+/// Shorter vectors are left to the allocator.
+const SHORTEST: usize = 1 << 12;
+
+/// What is not in use, the longest unused first.
+static POOL: Mutex<VecDeque<Vec<f32>>> = Mutex::new(VecDeque::new());
+
+/// Returns so many numbers of any value.
+///
+/// Takes the shortest vector of the pool that is long enough, unless much of it would lie idle.
+/// When none fits, others that have not been in use for the longest time are freed first, so that
+/// the pool does not add to the most memory that was ever in use.
+pub(super) fn take(n_numbers: usize) -> Vec<f32> {
+    if n_numbers < SHORTEST {
+        return vec![0.0; n_numbers];
+    }
+    let mut freed = Vec::new();
+    let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+    let fits = |size: usize| size >= n_numbers && size <= n_numbers + n_numbers / 4;
+    let sizes = pool.iter().map(Vec::len).enumerate();
+    let best = sizes
+        .filter(|(_, size)| fits(*size))
+        .min_by_key(|(_, size)| *size);
+    if let Some(mut numbers) = best.and_then(|(idx, _)| pool.remove(idx)) {
+        numbers.truncate(n_numbers);
+        return numbers;
+    }
+    let mut n_freed = 0;
+    while n_freed < n_numbers
+        && let Some(oldest) = pool.pop_front()
+    {
+        n_freed += oldest.len();
+        freed.push(oldest);
+    }
+    drop(pool);
+    drop(freed);
+    vec![0.0; n_numbers]
 }
 
-/// What is not in use; as many as were in use at once.
-static POOL: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+/// Puts numbers that nobody needs any more into the pool.
+pub(super) fn give(mut numbers: Vec<f32>) {
+    if numbers.len() >= SHORTEST {
+        // What was cut off when it was taken.
+        numbers.resize(numbers.capacity(), 0.0);
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.push_back(numbers);
+    }
+}
+
+/// Numbers of any value at first; back in the pool when dropped.
+#[derive(Debug)]
+pub(super) struct Scratch(Vec<f32>);
 
 impl Scratch {
     /// Returns so many numbers.
     pub(super) fn new(n_numbers: usize) -> Self {
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        // The smallest that is large enough, else the largest, which is replaced.
-        let fits = |numbers: &Vec<f32>| numbers.len() >= n_numbers;
-        let best = (0..pool.len()).min_by_key(|idx| {
-            let size = pool[*idx].len();
-            (!fits(&pool[*idx]), size.abs_diff(n_numbers))
-        });
-        let numbers = best.map(|idx| pool.swap_remove(idx));
-        drop(pool);
-        let numbers = match numbers {
-            Some(numbers) if fits(&numbers) => numbers,
-            _ => vec![0.0; n_numbers],
-        };
-        Self { numbers, n_numbers }
+        Self(take(n_numbers))
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let numbers = std::mem::take(&mut self.numbers);
-        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        pool.push(numbers);
+        give(std::mem::take(&mut self.0));
     }
 }
 
@@ -45,12 +73,29 @@ impl Deref for Scratch {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        &self.numbers[..self.n_numbers]
+        &self.0
     }
 }
 
 impl DerefMut for Scratch {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.numbers[..self.n_numbers]
+        &mut self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_used_again_where_it_fits() {
+        // Sizes that no other test has.
+        give(take(1_000_003));
+        let again = take(900_001);
+        assert_eq!((again.len(), again.capacity()), (900_001, 1_000_003));
+        let other = take(900_001);
+        assert_eq!(other.capacity(), 900_001);
+        give(again);
+        assert_eq!(take(700_001).capacity(), 700_001);
     }
 }

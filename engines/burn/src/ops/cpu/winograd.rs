@@ -15,7 +15,7 @@ use macerator::{Simd, Vector};
 use rayon::prelude::*;
 
 use super::product::{Layout, Left, Matrix, Write, multiply};
-use super::scratch::Scratch;
+use super::scratch::{self, Scratch};
 use super::simd::{BLOCK, load, load_part, splat, store, store_part};
 
 /// Places of a tile of the result along a side.
@@ -209,7 +209,7 @@ fn run(x: &[f32], kernels: &[f32], bias: Option<&[f32]>, pictures: &Pictures) ->
     let point = blocks(channels_out) * BLOCK * n_tiles + BLOCK;
     let mut made = Scratch::new(POINTS * point);
     let [height, width] = pictures.size_out;
-    let mut y = vec![0.0; pictures.n_pictures * height * width * channels_out];
+    let mut y = scratch::take(pictures.n_pictures * height * width * channels_out);
     let mut rest = y.as_mut_slice();
     for jobs in &chunks {
         transform_all(x, &mut read, jobs, pictures, channels_in, transform_read);
