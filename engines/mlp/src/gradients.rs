@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use rand::RngExt;
 
 use crate::chain::Chain;
-use crate::kernels::Path;
+use crate::kernels::{Ahead, Path};
 use crate::parameters::Parameters;
 use crate::pass::Pass;
 use crate::source::Source;
@@ -267,7 +267,7 @@ fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(),
     let mut source = Source::new(split.features.borrow(), shape, Augment::NONE, order.len());
     pass.load(&mut source, &split.labels, &order, (0, 0));
     pass.draw_masks(&chain, &mut stream(SEED, Purpose::Dropout, 0));
-    let batch = pass.forward(&chain, &mut parameters, smoothing);
+    let batch = pass.forward(&chain, &mut parameters, smoothing, Ahead::NONE);
     let found = batch.loss / split.len() as f64;
     prop_assert!(
         (found - loss).abs() < 1e-5 * loss.max(1.0),

@@ -3,11 +3,11 @@
 use firebrick_core::random::Stream;
 use rand::RngExt;
 
-use crate::chain::{Chain, Kind};
+use crate::chain::{Chain, Kind, Step};
 use crate::kernels::{
-    BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply, NormBackward,
-    NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward, Relu, SumRows,
-    WeightGradient, numbers_mut,
+    Ahead, BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply,
+    NormBackward, NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward,
+    Relu, SumRows, WeightGradient, numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
 use crate::source::Source;
@@ -31,6 +31,8 @@ pub(crate) struct Pass {
     norms: Vec<Norm>,
     /// Scales by running statistics, by step; empty but for normalisations.
     running: Vec<Vec<f32>>,
+    /// Whether any normalisation is by running statistics.
+    frozen_norms: bool,
     gradient: Vec<Lanes>,
 }
 
@@ -63,6 +65,7 @@ impl Pass {
             masks: vec![Vec::new(); n_steps],
             norms: Vec::new(),
             running: vec![Vec::new(); n_steps],
+            frozen_norms: false,
             gradient: parameters.gradient(),
         };
         for (value, width) in chain.widths.iter().enumerate() {
@@ -76,9 +79,10 @@ impl Pass {
             let mut norm = Norm::default();
             match step.kind {
                 Kind::Dropout { .. } => pass.masks[idx] = lanes(width),
-                Kind::Norm { .. } => {
+                Kind::Norm { frozen, .. } => {
                     norm = Norm::new(width);
                     pass.running[idx] = vec![0.0; width];
+                    pass.frozen_norms |= frozen;
                 }
                 Kind::Linear { .. } | Kind::Relu | Kind::Quantize(_) => {}
             }
@@ -132,10 +136,16 @@ impl Pass {
         chain: &Chain,
         parameters: &mut Parameters,
         smoothing: f64,
+        ahead: Ahead<'_>,
     ) -> BatchLoss {
         let path = self.path;
         let blocks = self.blocks();
-        running_scales(chain, parameters, &mut self.running);
+        if self.frozen_norms {
+            running_scales(chain, parameters, &mut self.running);
+        }
+        let linear = |step: &&Step| matches!(step.kind, Kind::Linear { .. });
+        let n_linear = chain.steps.iter().filter(linear).count();
+        let mut parts = (0..n_linear).map(|part| ahead.part(part, n_linear));
         for (idx, step) in chain.steps.iter().enumerate() {
             let (width, to_width) = (chain.widths[idx], chain.widths[idx + 1]);
             let (before, after) = self.values.split_at_mut(idx + 1);
@@ -151,6 +161,7 @@ impl Pass {
                     inputs: width,
                     outputs: to_width,
                     relu: step.relu,
+                    ahead: parts.next().unwrap_or(Ahead::NONE),
                 }),
                 Kind::Norm {
                     frozen,

@@ -6,8 +6,8 @@ use firebrick_core::engine::Evaluation;
 
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers, numbers_mut,
-    scatter,
+    Ahead, Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers,
+    numbers_mut, scatter,
 };
 use crate::parameters::{Parameters, running_scales};
 use crate::source::Source;
@@ -156,6 +156,7 @@ impl Predictor {
                     inputs: width,
                     outputs: to_width,
                     relu: step.relu,
+                    ahead: Ahead::NONE,
                 }),
                 Kind::Norm { .. } => path.run(NormForward {
                     x,

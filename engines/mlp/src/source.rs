@@ -6,7 +6,7 @@ use std::ops::Range;
 use firebrick_core::dataset::{FeatureRows, RowReader};
 use firebrick_core::images::{Augment, Occasion};
 
-use crate::kernels::{Gather, Lanes, Path};
+use crate::kernels::{Ahead, Gather, Lanes, Path};
 
 /// Where a network reads its rows.
 #[derive(Debug)]
@@ -63,6 +63,14 @@ impl<'a> Source<'a> {
             order,
             blocks,
         });
+    }
+
+    /// Returns the rows of an order, to ask memory for them; none where their numbers are made.
+    pub(crate) fn ahead<'b>(&'b self, order: &'b [u32]) -> Ahead<'b> {
+        match self.features {
+            FeatureRows::Numbers(features) => Ahead::new(features, self.reader.width(), order),
+            FeatureRows::Pixels { .. } => Ahead::NONE,
+        }
     }
 
     /// Lays the rows of an order, as they are trained on, into blocks.

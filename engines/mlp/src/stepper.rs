@@ -18,7 +18,8 @@ pub(crate) struct Stepper {
     momentum: f64,
     nesterov: bool,
     clip_norm: Option<f64>,
-    n_steps: i32,
+    /// Adam's constants to the power of how many steps were made.
+    powers: [f64; 2],
     /// Adam's mean of gradients, or the velocity of SGD.
     first: Vec<Lanes>,
     /// Adam's mean of squared gradients.
@@ -38,7 +39,7 @@ impl Stepper {
             momentum: recipe.momentum,
             nesterov: recipe.nesterov,
             clip_norm: recipe.gradient_clip_norm,
-            n_steps: 0,
+            powers: [1.0; 2],
             first: parameters.gradient(),
             second,
         }
@@ -57,7 +58,9 @@ impl Stepper {
         gradient: &[Lanes],
         rate: f64,
     ) {
-        self.n_steps = self.n_steps.saturating_add(1);
+        // Much faster than powers of the number of steps.
+        let [power_1, power_2] = [self.powers[0] * BETA_1, self.powers[1] * BETA_2];
+        self.powers = [power_1, power_2];
         let (l2, keep) = match self.kind {
             Optimizer::AdamW => (0.0, 1.0 - rate * self.weight_decay),
             Optimizer::Adam | Optimizer::Sgd => (self.weight_decay, 1.0),
@@ -76,8 +79,8 @@ impl Stepper {
                 beta_1: BETA_1,
                 beta_2: BETA_2,
                 eps: EPS,
-                rate: rate / (1.0 - BETA_1.powi(self.n_steps)),
-                deviation: (1.0 - BETA_2.powi(self.n_steps)).sqrt(),
+                rate: rate / (1.0 - power_1),
+                deviation: (1.0 - power_2).sqrt(),
                 clip,
                 l2,
                 keep,

@@ -158,10 +158,9 @@ impl<'a> Training<'a> {
         let order = epoch_order(self.candidate.seed, epoch, rows.len());
         let (mut loss, mut right, mut steps) = (0.0, 0, Vec::new());
         for idx in 0..n_steps {
-            let batch = self.batches[idx].clone();
-            let n_rows = batch.len() as f64;
+            let n_rows = self.batches[idx].len() as f64;
             learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
-            let step = self.step(&order[batch], epoch, learning_rate);
+            let step = self.step(&order, idx, epoch, learning_rate);
             if !step.loss.is_finite() {
                 let number = self.n_steps;
                 return Err(format!(
@@ -202,17 +201,20 @@ impl<'a> Training<'a> {
         })
     }
 
-    /// Makes one step on the rows of an order, in an epoch.
-    fn step(&mut self, order: &[u32], epoch: usize, learning_rate: f64) -> BatchLoss {
+    /// Makes step `idx` of an epoch whose rows come in an order.
+    fn step(&mut self, order: &[u32], idx: usize, epoch: usize, learning_rate: f64) -> BatchLoss {
         let occasion = (self.candidate.seed, epoch);
         let labels = self.job.train.labels;
-        self.pass.load(&mut self.train, labels, order, occasion);
+        let rows = &order[self.batches[idx].clone()];
+        self.pass.load(&mut self.train, labels, rows, occasion);
         let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         self.pass.draw_masks(&self.chain, &mut dropout);
         let smoothing = self.job.recipe.label_smoothing;
+        let next = self.batches.get(idx + 1).cloned().unwrap_or_default();
+        let ahead = self.train.ahead(&order[next]);
         let batch = self
             .pass
-            .forward(&self.chain, &mut self.parameters, smoothing);
+            .forward(&self.chain, &mut self.parameters, smoothing, ahead);
         if batch.loss.is_finite() {
             let gradient = self.pass.backward(&self.chain, &self.parameters);
             self.stepper

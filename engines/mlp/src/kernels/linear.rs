@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::ops::Range;
 
 use super::simd::Simd;
-use super::{Kernel, Lanes, check_values};
+use super::{Ahead, Kernel, Lanes, check_values};
 
 /// `y = x Wᵀ + b`, its negative part cut off where `relu`.
 pub(crate) struct LinearForward<'a> {
@@ -20,6 +20,8 @@ pub(crate) struct LinearForward<'a> {
     pub(crate) inputs: usize,
     pub(crate) outputs: usize,
     pub(crate) relu: bool,
+    /// Rows that memory is asked for meanwhile.
+    pub(crate) ahead: Ahead<'a>,
 }
 
 /// The gradient by `x` of [`LinearForward`].
@@ -91,7 +93,7 @@ impl Kernel for LinearForward<'_> {
             End::Plain(bias_of(self.bias))
         };
         // SAFETY: the caller checked the sizes, which are those that tiles read and write.
-        unsafe { tiles.run::<S>(self.blocks, end) }
+        unsafe { tiles.run::<S>(self.blocks, end, self.ahead) }
     }
 }
 
@@ -121,7 +123,7 @@ impl Kernel for LinearBackward<'_> {
             false => End::Mask(self.x.as_ptr()),
         };
         // SAFETY: the caller checked the sizes, which are those that tiles read and write.
-        unsafe { tiles.run::<S>(self.blocks, end) }
+        unsafe { tiles.run::<S>(self.blocks, end, Ahead::NONE) }
     }
 }
 
@@ -157,15 +159,19 @@ struct Tiles {
 
 impl Tiles {
     #[inline(always)]
-    unsafe fn run<S: Simd>(self, blocks: usize, end: End) {
+    unsafe fn run<S: Simd>(self, blocks: usize, end: End, ahead: Ahead<'_>) {
         // SAFETY: offsets are those of blocks, which are in the slices.
         unsafe {
             let mut block = 0;
             while S::BLOCKS == 2 && block + 2 <= blocks {
+                ahead.part(block / 2, blocks / 2).ask::<S>();
                 self.at(block).blocks::<S, 2>(end.at(block * self.n_to));
                 block += 2;
             }
             while block < blocks {
+                if S::BLOCKS == 1 {
+                    ahead.part(block, blocks).ask::<S>();
+                }
                 self.at(block).blocks::<S, 1>(end.at(block * self.n_to));
                 block += 1;
             }
@@ -194,6 +200,13 @@ impl Tiles {
                     self.tile::<S, B, 8>(t, end);
                     t += 8;
                 }
+            }
+            // A tile of few sums waits for each of them.
+            match self.n_to - t {
+                7 if S::RESULTS >= 8 => return self.tile::<S, B, 7>(t, end),
+                6 if S::RESULTS >= 8 => return self.tile::<S, B, 6>(t, end),
+                5 if S::RESULTS >= 8 => return self.tile::<S, B, 5>(t, end),
+                _ => {}
             }
             if S::RESULTS >= 4 {
                 while t + 4 <= self.n_to {

@@ -63,7 +63,7 @@ pub(crate) use loss::{BatchLoss, CrossEntropy, Judge};
 pub(crate) use norm::{NormBackward, NormForward, NormGradients, NormStatistics};
 pub(crate) use optimizer::{Adam, Sgd, SumSquares};
 pub(crate) use quantize::{MaskNumbers, Quantize, QuantizeBackward, QuantizeNumbers};
-pub(crate) use rows::{Gather, scatter};
+pub(crate) use rows::{Ahead, Gather, scatter};
 
 use portable::Portable;
 use simd::Simd;

@@ -18,6 +18,73 @@ pub(crate) struct Gather<'a, I> {
     pub(crate) blocks: &'a mut [Lanes],
 }
 
+/// Rows that will be gathered soon, which memory is asked for while other things are computed: in
+/// random order they are in no cache.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ahead<'a> {
+    /// Row after row.
+    features: &'a [f32],
+    width: usize,
+    /// Positions of rows.
+    pub(super) order: &'a [u32],
+}
+
+impl<'a> Ahead<'a> {
+    /// No rows.
+    pub(crate) const NONE: Self = Self {
+        features: &[],
+        width: 0,
+        order: &[],
+    };
+
+    /// Returns the rows of an order, or so many of them as caches have room for.
+    pub(crate) fn new(features: &'a [f32], width: usize, order: &'a [u32]) -> Self {
+        let n_rows = (ROOM / width.max(LANES)).min(order.len());
+        Self {
+            features,
+            width,
+            order: &order[..n_rows],
+        }
+    }
+
+    /// Returns one of so many parts of nearly the same size.
+    pub(crate) fn part(self, part: usize, n_parts: usize) -> Self {
+        let at = |part: usize| self.order.len() * part / n_parts;
+        Self {
+            order: &self.order[at(part)..at(part + 1)],
+            ..self
+        }
+    }
+
+    /// Asks for the rows.
+    #[inline(always)]
+    pub(super) fn ask<S: Simd>(self) {
+        for row in self.order {
+            ask::<S>(self.features, self.width, *row as usize);
+        }
+    }
+}
+
+/// How many numbers to ask for ahead: these and what a step works with should stay in the cache
+/// that a core has for itself.
+const ROOM: usize = 128 * 1024 / size_of::<f32>();
+
+/// Asks memory for a row.
+#[inline(always)]
+fn ask<S: Simd>(features: &[f32], width: usize, row: usize) {
+    let row = features.as_ptr().wrapping_add(row * width);
+    // Written with `step_by` the loop takes longer than what it asks for.
+    let mut number = 0;
+    while number < width {
+        // SAFETY: any address will do.
+        unsafe { S::prefetch(row.wrapping_add(number)) };
+        number += LANES;
+    }
+    // Rows need not begin where lines of the cache do.
+    // SAFETY: likewise.
+    unsafe { S::prefetch(row.wrapping_add(width - 1)) };
+}
+
 /// How many rows ahead memory is asked for: rows in random order are in no cache.
 const AHEAD: usize = 2 * LANES;
 
@@ -43,11 +110,7 @@ impl<I: ExactSizeIterator<Item = usize> + Clone> Kernel for Gather<'_, I> {
                 *lane = row.as_ptr();
             }
             for next in ahead.by_ref().take(LANES) {
-                let row = self.features.as_ptr().wrapping_add(next * width);
-                for line in (0..width).step_by(LANES) {
-                    // SAFETY: any address will do.
-                    unsafe { S::prefetch(row.wrapping_add(line)) };
-                }
+                ask::<S>(self.features, width, next);
             }
             // SAFETY: each row has `width` numbers, and so many lanes the block.
             unsafe {

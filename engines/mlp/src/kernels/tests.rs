@@ -83,6 +83,7 @@ fn check_linear(blocks: usize, inputs: usize, outputs: usize, relu: bool, bias: 
             inputs,
             outputs,
             relu,
+            ahead: Ahead::NONE,
         });
         let mut by_x = Values::zeroes(blocks, inputs);
         path.run(LinearBackward {
@@ -571,6 +572,45 @@ fn rows_lie_in_blocks_and_come_back() {
 }
 
 #[test]
+fn every_row_ahead_is_asked_for_once_while_there_is_room() {
+    let order: Vec<u32> = (0..3000).collect();
+    for (n_rows, width, n_parts, expected) in [
+        (37, 16, 5, 37),
+        (3, 5, 8, 3),
+        (3000, 16, 48, 2048),
+        (3000, 1, 48, 2048),
+        (3000, 1000, 3, 32),
+        (3000, 40_000, 3, 0),
+        (0, 16, 3, 0),
+    ] {
+        let ahead = Ahead::new(&[], width, &order[..n_rows]);
+        let asked: Vec<u32> = (0..n_parts)
+            .flat_map(|part| ahead.part(part, n_parts).order)
+            .copied()
+            .collect();
+        assert_eq!(asked, order[..expected], "{n_rows} rows of {width}");
+    }
+}
+
+#[test]
+fn rows_that_are_not_there_are_only_asked_for() {
+    let (x, mut y) = ([Lanes::ZERO; 6], [Lanes::ZERO; 2]);
+    for path in Path::available() {
+        path.run(LinearForward {
+            x: &x,
+            weight: &[0.0; 3],
+            bias: &[],
+            y: &mut y,
+            blocks: 2,
+            inputs: 3,
+            outputs: 1,
+            relu: false,
+            ahead: Ahead::new(&[1.0; 7], 7, &[0, 1, u32::MAX]),
+        });
+    }
+}
+
+#[test]
 fn sizes_that_do_not_fit_are_noticed() {
     let run = |n_x: usize| {
         let x = vec![Lanes::ZERO; n_x];
@@ -583,6 +623,7 @@ fn sizes_that_do_not_fit_are_noticed() {
             inputs: 3,
             outputs: 1,
             relu: false,
+            ahead: Ahead::NONE,
         });
     };
     assert!(catch_unwind(|| run(6)).is_ok());
