@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use firebrick_core::engine::Evaluation;
+use firebrick_core::pruner::Curve;
 use firebrick_core::trial::{Outcome, Trial};
 use serde_json::{Map, Value, json};
 
@@ -19,13 +20,15 @@ pub(crate) struct Record {
     pub(crate) hardware: Vec<(String, f64)>,
     /// Objectives after scaling, by metric.
     pub(crate) scaled: Vec<(String, f64)>,
+    /// Its objectives after each epoch, turned so that less is better; empty without a pruner.
+    pub(crate) curve: Curve,
     /// When the trial started, in milliseconds since 1970.
     pub(crate) start_ms: u64,
     /// When it ended.
     pub(crate) end_ms: u64,
-    /// Its share of the time that its batch of trials spent in training.
+    /// How long it was trained; its share where an engine trains several as one.
     pub(crate) train_ms: f64,
-    /// Its share of the whole time of its batch.
+    /// How long it was on its way.
     pub(crate) total_ms: f64,
     /// The earlier trial with the same params whose evaluation this one reuses.
     pub(crate) same_as: Option<u64>,
@@ -81,28 +84,27 @@ pub(crate) fn best(front: &[&Record], provenance: &Provenance) -> String {
 /// written again.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
-    entries: String,
-    n_entries: usize,
+    entries: BTreeMap<u64, String>,
 }
 
 impl Log {
-    /// Adds the records that are new since the last call, and returns the whole text.
+    /// Adds the records that are new since the last call, in whatever order, and returns the whole
+    /// text.
     pub(crate) fn with(&mut self, records: &[Record]) -> String {
-        for record in records.iter().skip(self.n_entries) {
-            let one = log(std::slice::from_ref(record));
-            let inner = one
-                .strip_prefix("{\n")
-                .and_then(|one| one.strip_suffix("\n}\n"));
-            if !self.entries.is_empty() {
-                self.entries.push_str(",\n");
-            }
-            self.entries.push_str(inner.unwrap_or_default());
+        for record in records {
+            self.entries.entry(record.trial.number).or_insert_with(|| {
+                let one = log(std::slice::from_ref(record));
+                let inner = one
+                    .strip_prefix("{\n")
+                    .and_then(|one| one.strip_suffix("\n}\n"));
+                inner.unwrap_or_default().to_owned()
+            });
         }
-        self.n_entries = records.len();
-        match self.entries.as_str() {
-            "" => log(&[]),
-            entries => format!("{{\n{entries}\n}}\n"),
+        if self.entries.is_empty() {
+            return log(&[]);
         }
+        let entries: Vec<&str> = self.entries.values().map(String::as_str).collect();
+        format!("{{\n{}\n}}\n", entries.join(",\n"))
     }
 }
 
@@ -231,6 +233,7 @@ mod tests {
             software: vec![("accuracy".to_owned(), 0.5)],
             hardware: Vec::new(),
             scaled: Vec::new(),
+            curve: Curve::default(),
             start_ms: 1,
             end_ms: 2,
             train_ms: 0.5,
@@ -249,5 +252,10 @@ mod tests {
             let text = growing.with(&records[..n_records]);
             assert_eq!(text, log(&records[..n_records]), "{n_records} records");
         }
+        // Trials of a population end in any order.
+        let swapped = [record(6), record(5)];
+        growing.with(&swapped[..1]);
+        let all: Vec<Record> = (0..7).map(record).collect();
+        assert_eq!(growing.with(&swapped), log(&all));
     }
 }

@@ -1,6 +1,6 @@
 //! Objectives that can't guide a search because they never change.
 
-use super::evaluate::Builder;
+use super::builder::Builder;
 use super::sample::{POINTS_MAX, points};
 use crate::output::table::number;
 use crate::study::{Goal, SearchSpace};

@@ -1,84 +1,28 @@
-//! From params to a record: build, cost, train, judge.
+//! From proposals to finished trials: build, cost, train, judge.
 
 use std::collections::BTreeMap;
-use std::panic::resume_unwind;
 use std::sync::OnceLock;
-use std::thread::ScopedJoinHandle;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+use anyhow::{Result, anyhow};
 use firebrick_core::Json;
 use firebrick_core::costs::Costs;
 use firebrick_core::dataset::{Dataset, Rows};
-use firebrick_core::engine::{
-    Candidate, EngineError, Epoch, Evaluation, Observer, TrainJob, TrainOutcome, Verdict,
-};
+use firebrick_core::engine::{Candidate, EngineError, Epoch, Evaluation, Verdict};
 use firebrick_core::graph::Graph;
-use firebrick_core::pass::Pass;
+use firebrick_core::inherit::{How, inherit};
+use firebrick_core::pruner::{Curve, Pruner};
 use firebrick_core::random::trial_seed;
 use firebrick_core::recipe::Recipe;
 use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
 
+use super::builder::Builder;
+use super::training::{Job, Judged, train_all};
 use crate::engines::{Engines, Usable};
 use crate::output::artifacts::{Record, metrics_of};
 use crate::study::Goal;
-
-/// An analysis pass with its arguments.
-pub(crate) struct Analysis {
-    /// The name that messages use.
-    pub(crate) name: String,
-    /// The pass.
-    pub(crate) pass: Box<dyn Pass>,
-    /// What it is applied with.
-    pub(crate) args: Json,
-}
-
-/// Builds and measures graphs: what can be known of a candidate before it is trained.
-pub(crate) struct Builder {
-    /// The base network.
-    pub(crate) base: Graph,
-    /// The transforms of the space, by name.
-    pub(crate) transforms: BTreeMap<String, Box<dyn Pass>>,
-    /// What is measured on every candidate.
-    pub(crate) analyses: Vec<Analysis>,
-}
-
-impl Builder {
-    /// Returns the graph of some pass arguments and its hardware metrics.
-    ///
-    /// # Errors
-    /// Why the point is infeasible.
-    pub(crate) fn build(
-        &self,
-        pass_args: &[(String, Json)],
-    ) -> Result<(Graph, Vec<(String, f64)>), String> {
-        let mut graph = self.base.clone();
-        for (name, args) in pass_args {
-            let pass = self
-                .transforms
-                .get(name)
-                .ok_or_else(|| format!("no pass `{name}`"))?;
-            graph = pass
-                .apply(&graph, args)
-                .map_err(|error| error.to_string())?
-                .0;
-        }
-        let metrics = self.measure(&graph)?;
-        Ok((graph, metrics))
-    }
-
-    fn measure(&self, graph: &Graph) -> Result<Vec<(String, f64)>, String> {
-        let mut metrics = Vec::new();
-        for Analysis { name, pass, args } in &self.analyses {
-            let (_, info) = pass
-                .apply(graph, args)
-                .map_err(|error| format!("`{name}`: {error}"))?;
-            metrics.extend(info.metrics);
-        }
-        Ok(metrics)
-    }
-}
 
 /// A point that was proposed.
 pub(crate) struct Proposal {
@@ -102,8 +46,10 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) detour: OnceLock<String>,
     pub(crate) recipe: &'a Recipe,
     pub(crate) seed: u64,
-    /// The weights that unchanged layers start from.
-    pub(crate) weights: Option<&'a Weights>,
+    /// The trained weights of the base that candidates start from, and how.
+    pub(crate) weights: Option<(&'a Weights, How)>,
+    /// What ends trials that are not worth the rest of their epochs.
+    pub(crate) pruner: Option<&'a Pruner>,
     /// Whether candidates are trained before they are judged.
     pub(crate) train: bool,
     /// The memory of this machine in bytes, where it is known.
@@ -116,100 +62,136 @@ pub(crate) struct Evaluated {
     pub(crate) record: Record,
     /// The network with the weights that were judged.
     pub(crate) network: Option<(Graph, Weights)>,
-    /// Whether the observer stopped it.
-    pub(crate) stopped: bool,
+    /// Whether it was stopped from outside, so that it was not judged.
+    pub(crate) was_cut: bool,
 }
 
 /// Decides after each epoch of a trial whether training goes on.
 pub(crate) type OnEpoch<'a> = dyn Fn(u64, &Epoch) -> Verdict + Sync + 'a;
 
-/// A candidate that can be trained.
+/// Takes a finished proposal over.
+pub(crate) type OnDone<'a> = dyn FnMut(Evaluated) -> Result<()> + 'a;
+
+/// A proposal on its way: what is known of it before it is trained.
 struct Built {
-    graph: Graph,
+    proposal: Proposal,
     hardware: Vec<(String, f64)>,
-    /// The position of its engine.
-    engine: usize,
+    start: Instant,
+    start_ms: u64,
 }
 
-/// The candidates of a population that one engine trains.
-#[derive(Default)]
-struct Group {
-    candidates: Vec<Candidate>,
-    /// The trials that they are.
-    numbers: Vec<u64>,
+/// A proposal that can be trained.
+struct Ready {
+    candidate: Candidate,
+    /// The position of its engine.
+    engine: usize,
+    hardware: Vec<(String, f64)>,
+}
+
+/// Why a proposal is not trained, and what was measured of it before.
+struct Refused {
+    reason: String,
+    hardware: Vec<(String, f64)>,
 }
 
 impl Evaluator<'_> {
-    /// Returns how many proposals are best evaluated in one call.
+    /// Evaluates proposals as one population and hands each over as soon as it is finished.
     ///
-    /// On a processor, one a thread, so that a run that is killed loses only what was in flight;
-    /// elsewhere all of them, since an engine may train them as one computation.
-    pub(crate) fn at_a_time(&self) -> usize {
-        let placement = &self.engines.base().placement;
-        match placement.device.as_str() {
-            "cpu" => placement.threads,
-            _ => usize::MAX,
-        }
-    }
-
-    /// Evaluates proposals as one population an engine; the result has their order.
+    /// `earlier` are the curves of trials of earlier populations, for the pruner: those beside would
+    /// make its decisions follow the number of jobs.
     ///
     /// # Errors
-    /// [`EngineError`] if an engine can't train at all; what one candidate does wrong is data.
+    /// If an engine can't train at all, or what `on_done` says; what one candidate does wrong is
+    /// data.
     pub(crate) fn evaluate(
         &self,
         proposals: Vec<Proposal>,
+        earlier: &[&Curve],
         on_epoch: &OnEpoch<'_>,
-    ) -> Result<Vec<Evaluated>, EngineError> {
-        let start = Instant::now();
-        let start_ms = now_ms();
-        let built: Vec<_> = proposals.iter().map(|p| self.build(p)).collect();
-        let mut groups: BTreeMap<usize, Group> = BTreeMap::new();
-        for (proposal, built) in proposals.iter().zip(&built) {
-            if let Ok(Built { graph, engine, .. }) = built {
-                let seed = trial_seed(self.seed, proposal.number);
-                let weights = self.weights.map(|base| starting_weights(graph, base, seed));
-                let group = groups.entry(*engine).or_default();
-                group.candidates.push(Candidate {
-                    graph: graph.clone(),
-                    seed,
-                    weights,
-                });
-                group.numbers.push(proposal.number);
+        on_done: &mut OnDone<'_>,
+    ) -> Result<()> {
+        let mut on_the_way = Vec::new();
+        let mut jobs = Vec::new();
+        for proposal in proposals {
+            let (start, start_ms) = (Instant::now(), now_ms());
+            let built = self.build(&proposal);
+            let mut built_one = Built {
+                proposal,
+                hardware: Vec::new(),
+                start,
+                start_ms,
+            };
+            match built {
+                Err(Refused { reason, hardware }) => {
+                    built_one.hardware = hardware;
+                    on_done(self.finish(built_one, Err(Outcome::Infeasible { reason })))?;
+                }
+                Ok(ready) => {
+                    built_one.hardware = ready.hardware;
+                    jobs.push(Job {
+                        candidate: ready.candidate,
+                        engine: ready.engine,
+                        position: on_the_way.len(),
+                    });
+                    on_the_way.push(Some(built_one));
+                }
             }
         }
-        let train_start = Instant::now();
-        let mut judged = self.judge_groups(&groups, on_epoch)?;
-        let train_ms = train_start.elapsed().as_secs_f64() * 1e3;
-        let n_trained = judged.len().max(1) as f64;
-        let n_proposals = proposals.len().max(1) as f64;
-        let mut evaluated = Vec::new();
-        for (proposal, built) in proposals.into_iter().zip(built) {
-            let mut one = match built {
-                Err(reason) => {
-                    self.finish(proposal, Vec::new(), Err(Outcome::Infeasible { reason }))
-                }
-                Ok(built) => {
-                    let result = judged
-                        .remove(&proposal.number)
-                        .expect("one result a candidate");
-                    let engine = self.engines.get(built.engine).name.clone();
-                    let mut one = self.with_result(proposal, built.graph, built.hardware, result);
-                    one.record.train_ms = train_ms / n_trained;
-                    one.record.engine = Some(engine);
-                    one
-                }
-            };
-            one.record.start_ms = start_ms;
-            evaluated.push(one);
+        let numbers: Vec<(u64, Vec<(String, f64)>)> = on_the_way
+            .iter()
+            .flatten()
+            .map(|built| (built.proposal.number, built.hardware.clone()))
+            .collect();
+        let watch = |position: usize, points: &mut Vec<Vec<f64>>, epoch: &Epoch| {
+            let (number, hardware) = &numbers[position];
+            match on_epoch(*number, epoch) {
+                Verdict::Continue => self.look(hardware, earlier, points, epoch),
+                Verdict::Stop => Watched::Cut,
+            }
+        };
+        train_all(self, jobs, &watch, &mut |job, judged| {
+            let built = on_the_way[job.position].take();
+            let built = built.ok_or_else(|| anyhow!("a candidate was trained twice"))?;
+            on_done(self.with_result(built, job, judged))
+        })
+    }
+
+    /// Notes the objectives after an epoch, and asks the pruner whether it is worth going on.
+    fn look(
+        &self,
+        hardware: &[(String, f64)],
+        earlier: &[&Curve],
+        points: &mut Vec<Vec<f64>>,
+        epoch: &Epoch,
+    ) -> Watched {
+        let Some(pruner) = self.pruner else {
+            return Watched::GoesOn;
+        };
+        let software = metrics_of(&epoch.validation);
+        let metrics = software
+            .into_iter()
+            .chain(hardware.iter().cloned())
+            .collect();
+        let Some(point) = self.costs(&metrics) else {
+            return Watched::GoesOn;
+        };
+        points.push(point);
+        match epoch.epoch < self.recipe.max_epochs && pruner.stops(earlier, points) {
+            true => Watched::Pruned,
+            false => Watched::GoesOn,
         }
-        let total_ms = start.elapsed().as_secs_f64() * 1e3 / n_proposals;
-        let end_ms = now_ms();
-        for one in &mut evaluated {
-            one.record.total_ms = total_ms;
-            one.record.end_ms = end_ms;
-        }
-        Ok(evaluated)
+    }
+
+    /// Returns the objectives, turned so that less is better.
+    fn costs(&self, metrics: &BTreeMap<String, f64>) -> Option<Vec<f64>> {
+        let values = self.goal.values(metrics).ok()?;
+        let directions = self.goal.directions();
+        let costs = values.into_iter().zip(directions);
+        Some(
+            costs
+                .map(|(value, direction)| direction.as_cost(value))
+                .collect(),
+        )
     }
 
     /// Judges a trained network on rows, by the engine that a candidate goes to.
@@ -230,26 +212,53 @@ impl Evaluator<'_> {
         engine.evaluate(graph, weights, rows, placement)
     }
 
-    fn build(&self, proposal: &Proposal) -> Result<Built, String> {
-        let (graph, hardware) = self.builder.build(&proposal.pass_args)?;
-        let engine = self
-            .engines
-            .first_for(&graph)
-            .map_err(|refusals| refusals.join("; "))?;
+    /// Returns the candidate of a proposal, with its engine and what it measures.
+    fn build(&self, proposal: &Proposal) -> Result<Ready, Refused> {
+        let unmeasured = |reason| Refused {
+            reason,
+            hardware: Vec::new(),
+        };
+        let (graph, hardware) = self
+            .builder
+            .build(&proposal.pass_args)
+            .map_err(unmeasured)?;
+        if let Some(reason) = self.builder.broken(&hardware) {
+            return Err(Refused { reason, hardware });
+        }
+        match self.candidate(proposal.number, graph) {
+            Ok((candidate, engine)) => Ok(Ready {
+                candidate,
+                engine,
+                hardware,
+            }),
+            Err(reason) => Err(Refused { reason, hardware }),
+        }
+    }
+
+    fn candidate(&self, number: u64, graph: Graph) -> Result<(Candidate, usize), String> {
+        let engine = self.engines.first_for(&graph);
+        let engine = engine.map_err(|refusals| refusals.join("; "))?;
         self.fits(&graph)?;
         if !self.engines.is_base(engine) {
             let name = &self.engines.get(engine).name;
             let base = &self.engines.base().name;
             self.detour.get_or_init(|| {
-                let number = proposal.number;
                 format!("trial {number}, and others like it, go to engine {name} instead of {base}")
             });
         }
-        Ok(Built {
-            graph,
-            hardware,
+        let seed = trial_seed(self.seed, number);
+        let inherited = self.weights.map(|(weights, how)| {
+            inherit(&self.builder.base, weights, &graph, how, seed).map_err(|e| e.to_string())
+        });
+        let weights = inherited.transpose()?;
+        Ok((
+            Candidate {
+                graph,
+                seed,
+                weights,
+            },
             engine,
-        })
+        ))
     }
 
     /// Checks that training leaves the program alive: a system ends the process that asks for more
@@ -273,110 +282,47 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Trains and judges the groups side by side: one alone may have fewer candidates than there
-    /// are threads.
-    fn judge_groups(
-        &self,
-        groups: &BTreeMap<usize, Group>,
-        on_epoch: &OnEpoch<'_>,
-    ) -> Result<BTreeMap<u64, Judged>, EngineError> {
-        let results = std::thread::scope(|scope| {
-            let start = |(engine, group): (&usize, _)| {
-                let usable = self.engines.get(*engine);
-                scope.spawn(move || self.judge(usable, group, on_epoch))
-            };
-            let running: Vec<_> = groups.iter().map(start).collect();
-            let ends = running.into_iter().map(ScopedJoinHandle::join);
-            ends.map(|end| end.unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect::<Result<Vec<_>, EngineError>>()
-        })?;
-        Ok(results.into_iter().flatten().collect())
-    }
-
-    fn judge(
-        &self,
-        usable: &Usable,
-        group: &Group,
-        on_epoch: &OnEpoch<'_>,
-    ) -> Result<Vec<(u64, Judged)>, EngineError> {
-        let Usable {
-            engine, placement, ..
-        } = usable;
-        if !self.train {
-            let candidates = group.numbers.iter().zip(&group.candidates);
-            return candidates
-                .map(|(number, candidate)| Ok((*number, self.judge_untrained(usable, candidate)?)))
-                .collect();
-        }
-        let job = TrainJob {
-            candidates: &group.candidates,
-            train: self.dataset.train.rows(),
-            validation: self.dataset.validation.rows(),
-            recipe: self.recipe,
-            placement,
-        };
-        let observer = Numbered {
-            numbers: &group.numbers,
-            on_epoch,
-        };
-        let outcomes = engine.train(&job, &observer)?;
-        let judged = outcomes.into_iter().map(Judged::from);
-        Ok(group.numbers.iter().copied().zip(judged).collect())
-    }
-
-    fn judge_untrained(
-        &self,
-        usable: &Usable,
-        candidate: &Candidate,
-    ) -> Result<Judged, EngineError> {
-        let weights = candidate.weights.clone();
-        let weights = weights.unwrap_or_else(|| Weights::init(&candidate.graph, candidate.seed));
-        let rows = self.dataset.validation.rows();
-        let evaluation =
-            usable
-                .engine
-                .evaluate(&candidate.graph, &weights, rows, &usable.placement)?;
-        Ok(Judged {
-            result: Ok((evaluation, weights)),
-            epochs: Vec::new(),
-            stopped: false,
-        })
-    }
-
-    fn with_result(
-        &self,
-        proposal: Proposal,
-        graph: Graph,
-        hardware: Vec<(String, f64)>,
-        judged: Judged,
-    ) -> Evaluated {
+    fn with_result(&self, built: Built, job: Job, judged: Judged) -> Evaluated {
         let epochs = judged.epochs;
-        let mut one = match judged.result {
-            Ok((evaluation, weights)) if !judged.stopped => {
-                let mut one = self.finish(proposal, hardware, Ok(evaluation));
-                one.network = Some((graph, weights));
-                one
+        let step = epochs.last().map_or(0, |epoch| epoch.epoch as u64);
+        let was_cut = matches!(judged.ended, Watched::Cut);
+        let (result, weights) = match judged.result {
+            Err(reason) => (Err(Outcome::Failed { reason }), None),
+            Ok(_) if !matches!(judged.ended, Watched::GoesOn) => {
+                (Err(Outcome::Pruned { step }), None)
             }
-            Ok(_) => {
-                let step = epochs.last().map_or(0, |epoch| epoch.epoch as u64);
-                self.finish(proposal, hardware, Err(Outcome::Pruned { step }))
-            }
-            Err(reason) => self.finish(proposal, hardware, Err(Outcome::Failed { reason })),
+            Ok((evaluation, weights)) => (Ok(evaluation), Some(weights)),
         };
-        one.stopped = judged.stopped;
-        one.record.trial.intermediate = epochs
+        let mut one = self.finish(built, result);
+        let record = &mut one.record;
+        record.train_ms = judged.train_ms;
+        record.engine = Some(self.engines.get(job.engine).name.clone());
+        record.trial.intermediate = epochs
             .iter()
             .map(|epoch| (epoch.epoch as u64, epoch.validation.accuracy))
             .collect();
+        record.curve.points = judged.points;
+        if let (Some(end), Outcome::Complete { .. }) =
+            (self.costs(&record.trial.metrics), &record.trial.outcome)
+        {
+            // What a trial came to is what its kept epoch came to.
+            if let Some(last) = record.curve.points.last_mut() {
+                *last = end;
+            }
+            record.curve.is_complete = true;
+        }
+        one.network = weights.map(|weights| (job.candidate.graph, weights));
+        one.was_cut = was_cut;
         one
     }
 
-    fn finish(
-        &self,
-        proposal: Proposal,
-        hardware: Vec<(String, f64)>,
-        result: Result<Evaluation, Outcome>,
-    ) -> Evaluated {
+    fn finish(&self, built: Built, result: Result<Evaluation, Outcome>) -> Evaluated {
+        let Built {
+            proposal,
+            hardware,
+            start,
+            start_ms,
+        } = built;
         let software = result.as_ref().map(metrics_of).unwrap_or_default();
         let metrics: BTreeMap<String, f64> = software.iter().chain(&hardware).cloned().collect();
         let (outcome, scaled) = match result {
@@ -389,29 +335,24 @@ impl Evaluator<'_> {
                 Err(reason) => (Outcome::Failed { reason }, BTreeMap::new()),
             },
         };
-        let Proposal {
-            number,
-            params,
-            sampled_config,
-            ..
-        } = proposal;
         let trial = Trial {
-            number,
-            params,
+            number: proposal.number,
+            params: proposal.params,
             outcome,
             metrics,
             intermediate: Vec::new(),
         };
         let record = Record {
             trial,
-            sampled_config,
+            sampled_config: proposal.sampled_config,
             software,
             hardware,
             scaled: scaled.into_iter().collect(),
-            start_ms: 0,
-            end_ms: 0,
+            curve: Curve::default(),
+            start_ms,
+            end_ms: now_ms(),
             train_ms: 0.0,
-            total_ms: 0.0,
+            total_ms: start.elapsed().as_secs_f64() * 1e3,
             same_as: None,
             engine: None,
             test: None,
@@ -419,9 +360,20 @@ impl Evaluator<'_> {
         Evaluated {
             record,
             network: None,
-            stopped: false,
+            was_cut: false,
         }
     }
+}
+
+/// What becomes of a candidate after an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Watched {
+    /// It goes on, or went on to its end.
+    GoesOn,
+    /// It is not worth the rest.
+    Pruned,
+    /// The caller asked to stop.
+    Cut,
 }
 
 /// Returns the objectives of a trial, or why it has none.
@@ -435,70 +387,7 @@ fn values(goal: &Goal, metrics: &BTreeMap<String, f64>) -> Result<Vec<f64>, Stri
     }
 }
 
-/// What an engine said about one candidate.
-struct Judged {
-    result: Result<(Evaluation, Weights), String>,
-    epochs: Vec<Epoch>,
-    stopped: bool,
-}
-
-impl From<TrainOutcome> for Judged {
-    fn from(outcome: TrainOutcome) -> Self {
-        let (trained, stopped) = match outcome {
-            TrainOutcome::Trained(trained) => (trained, false),
-            TrainOutcome::Stopped(trained) => (trained, true),
-            TrainOutcome::Failed { reason } => {
-                return Self {
-                    result: Err(reason),
-                    epochs: Vec::new(),
-                    stopped: false,
-                };
-            }
-        };
-        let kept = trained
-            .epochs
-            .iter()
-            .find(|epoch| epoch.epoch == trained.kept_epoch);
-        let result = kept
-            .map(|epoch| (epoch.validation, trained.weights))
-            .ok_or_else(|| "the engine kept no epoch".to_owned());
-        Self {
-            result,
-            epochs: trained.epochs,
-            stopped,
-        }
-    }
-}
-
-/// Returns first weights of a graph, those of the base where a layer has the same shape there.
-pub(crate) fn starting_weights(graph: &Graph, base: &Weights, seed: u64) -> Weights {
-    let mut weights = Weights::init(graph, seed);
-    for (key, tensor) in &mut weights.0 {
-        if let Some(known) = base.get(key).filter(|known| known.shape == tensor.shape) {
-            tensor.data.clone_from(&known.data);
-        }
-    }
-    weights
-}
-
-/// Turns an engine's candidate indices into trial numbers.
-struct Numbered<'a> {
-    numbers: &'a [u64],
-    on_epoch: &'a OnEpoch<'a>,
-}
-
-impl Observer for Numbered<'_> {
-    fn epoch(&self, candidate: usize, epoch: &Epoch) -> Verdict {
-        match self.numbers.get(candidate) {
-            Some(number) => (self.on_epoch)(*number, epoch),
-            None => Verdict::Continue,
-        }
-    }
-}
-
 fn now_ms() -> u64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
 }

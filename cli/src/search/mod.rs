@@ -1,11 +1,13 @@
 //! `firebrick search`: propose, train and judge candidates, and keep the best.
 
+mod builder;
 mod constant;
 mod evaluate;
 mod refused;
 mod results;
 mod sample;
 mod study_loop;
+mod training;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -34,7 +36,8 @@ use crate::plugins::Plugins;
 use crate::prepare;
 use crate::setup;
 use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
-use evaluate::{Analysis, Builder, Evaluator};
+use builder::{Analysis, Builder};
+use evaluate::Evaluator;
 use results::Results;
 use study_loop::{Budget, End, Hooks, Progressed, Spelling};
 
@@ -71,6 +74,7 @@ pub(crate) fn run(
         base: base.graph,
         transforms,
         analyses,
+        constraints: search.constraints.clone(),
     };
     for Analysis { name, pass, args } in &builder.analyses {
         pass.apply(&builder.base, args).map_err(|error| {
@@ -145,7 +149,11 @@ pub(crate) fn run(
         detour: OnceLock::new(),
         recipe: &recipe,
         seed: loaded.study.seed,
-        weights: base.weights.as_ref(),
+        weights: base
+            .weights
+            .as_ref()
+            .map(|weights| (weights, search.inherit)),
+        pruner: search.pruner.as_ref(),
         train: !args.no_train,
         memory: environment.memory,
     };
@@ -385,7 +393,9 @@ impl Live<'_> {
             return;
         };
         shown.n_done = records.len() as u64;
-        shown.epochs.clear();
+        for record in &records[records.len() - n_new..] {
+            shown.epochs.remove(&record.trial.number);
+        }
         if let Some(best) = progressed.front().first() {
             let scaled = best.scaled.first();
             let value = scaled.map(|(name, value)| format!("{name} {}", number(*value)));

@@ -1,6 +1,6 @@
 //! Candidates that no engine here can train.
 
-use super::evaluate::Builder;
+use super::builder::Builder;
 use super::sample::points;
 use crate::engines::Engines;
 use crate::study::SearchSpace;

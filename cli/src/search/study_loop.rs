@@ -9,6 +9,7 @@ use firebrick_core::engine::{Epoch, Verdict};
 use firebrick_core::front::pareto_front;
 use firebrick_core::graph::Graph;
 use firebrick_core::objective::Direction;
+use firebrick_core::pruner::Curve;
 use firebrick_core::space::Space;
 use firebrick_core::strategy::Strategy;
 use firebrick_core::value::Params;
@@ -66,6 +67,19 @@ impl Progressed {
         let mut front: Vec<&Record> = self.records.iter().filter(on_front).collect();
         front.sort_by_key(|record| self.front.iter().position(|n| *n == record.trial.number));
         front
+    }
+
+    /// Returns how the trials that were trained went, epoch by epoch.
+    fn curves(&self) -> Vec<Curve> {
+        let trained = self
+            .records
+            .iter()
+            .filter(|record| record.same_as.is_none());
+        let curves = trained.map(|record| &record.curve);
+        curves
+            .filter(|curve| !curve.points.is_empty())
+            .cloned()
+            .collect()
     }
 
     fn keep(&mut self, evaluated: Evaluated, directions: &[Direction]) {
@@ -244,22 +258,7 @@ fn evaluate_batch(
         }
     }
     let n_before = progressed.records.len();
-    let directions = evaluator.goal.directions();
-    let mut was_cut = false;
-    while !fresh.is_empty() && !was_cut {
-        let rest = fresh.split_off(fresh.len().min(evaluator.at_a_time()));
-        let evaluated = evaluate(evaluator, std::mem::replace(&mut fresh, rest), hooks)?;
-        // A candidate that was stopped in its last epoch is as good as any other; one that was
-        // stopped before was not judged.
-        was_cut = evaluated.iter().any(|one| one.stopped) && (hooks.should_stop)();
-        let n_kept = progressed.records.len();
-        for one in evaluated {
-            if !(was_cut && one.stopped) {
-                progressed.keep(one, &directions);
-            }
-        }
-        tell_finished(progressed, n_kept, hooks)?;
-    }
+    let was_cut = evaluate(evaluator, progressed, fresh, hooks)?;
     let n_kept = progressed.records.len();
     for (proposal, of) in repeated {
         match progressed.repeat(&proposal, of) {
@@ -275,22 +274,47 @@ fn evaluate_batch(
     Ok(Batch { n_new, was_cut })
 }
 
+/// Evaluates proposals and keeps each as soon as it is finished; returns whether the caller asked
+/// to stop in between.
 fn evaluate(
     evaluator: &Evaluator<'_>,
+    progressed: &mut Progressed,
     proposals: Vec<Proposal>,
-    hooks: &Hooks<'_>,
-) -> Result<Vec<Evaluated>> {
+    hooks: &mut Hooks<'_>,
+) -> Result<bool> {
+    let Hooks {
+        should_stop,
+        on_epoch,
+        on_finished,
+    } = hooks;
     let on_epoch = |number: u64, epoch: &Epoch| {
-        let verdict = (hooks.on_epoch)(number, epoch);
-        if (hooks.should_stop)() {
+        let verdict = on_epoch(number, epoch);
+        if should_stop() {
             Verdict::Stop
         } else {
             verdict
         }
     };
-    evaluator
-        .evaluate(proposals, &on_epoch)
-        .context("the engine can't go on")
+    let earlier = match evaluator.pruner {
+        Some(_) => progressed.curves(),
+        None => Vec::new(),
+    };
+    let directions = evaluator.goal.directions();
+    let mut was_cut = false;
+    evaluator.evaluate(
+        proposals,
+        &earlier.iter().collect::<Vec<_>>(),
+        &on_epoch,
+        &mut |one| {
+            if one.was_cut {
+                was_cut = true;
+                return Ok(());
+            }
+            progressed.keep(one, &directions);
+            on_finished(progressed, 1)
+        },
+    )?;
+    Ok(was_cut)
 }
 
 /// Lets the caller keep what was finished since there were so many trials.

@@ -4,6 +4,7 @@
 //! The study that runs without any file is `studies/jsc_width.toml`.
 
 use firebrick_core::images::Augment;
+use firebrick_core::inherit::Inherit;
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
@@ -16,6 +17,8 @@ pub(super) const MODEL: &str = "jsc-three-linear";
 pub(super) const DATASET: &str = "jets-sim";
 pub(super) const ENGINE: &str = "auto";
 pub(super) const STRATEGY: &str = "tpe";
+/// What candidates take over where a study names a checkpoint: as much as there is.
+pub(super) const INHERIT: Inherit = Inherit::Net2net;
 pub(super) const SEED: u64 = 0;
 
 /// The share of the rows that is kept for the end, where a data set has no test split of its own.

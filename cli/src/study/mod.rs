@@ -7,6 +7,7 @@
 //! makes the space of a network.
 
 mod choices;
+mod constraint;
 mod defaults;
 mod error;
 mod file;
@@ -14,6 +15,7 @@ mod goal;
 mod options;
 mod passes;
 mod plan;
+mod pruner;
 mod resolve;
 mod search;
 mod section;
@@ -22,6 +24,7 @@ mod space;
 mod tied;
 mod write;
 
+pub(crate) use constraint::Constraint;
 pub(crate) use error::{Notice, StudyError};
 pub(crate) use goal::{Goal, SOFTWARE_METRICS};
 pub(crate) use options::Options;
@@ -180,8 +183,16 @@ impl Loaded {
         let Some(search) = &mut self.study.search else {
             return;
         };
-        for objective in &search.goal.objectives {
-            let metric = &objective.metric;
+        let wanted = search
+            .goal
+            .objectives
+            .iter()
+            .map(|objective| &objective.metric);
+        let limited = search
+            .constraints
+            .iter()
+            .map(|constraint| &constraint.metric);
+        for metric in wanted.chain(limited) {
             let is_known = SOFTWARE_METRICS.contains(&metric.as_str())
                 || search.analyses.iter().any(|step| step.name == *metric);
             if !is_known && is_pass(metric) {
@@ -195,7 +206,7 @@ impl Loaded {
     }
 
     /// Checks that every metric of the goal is one of the training or one that was measured by
-    /// the analyses on the base network.
+    /// the analyses on the base network, and that every constraint is on one of the latter.
     ///
     /// # Errors
     /// [`StudyError`] names the first metric that nothing measures, and the nearest that is.
@@ -206,6 +217,25 @@ impl Loaded {
         let Some(search) = &self.study.search else {
             return Ok(());
         };
+        let measured: Vec<&str> = measured.into_iter().collect();
+        for constraint in &search.constraints {
+            let metric = constraint.metric.as_str();
+            if !measured.contains(&metric) {
+                let key = format!("search.constraints.{}", constraint.key());
+                let (what, hint) = match SOFTWARE_METRICS.contains(&metric) {
+                    true => (
+                        format!("`{key}`: `{metric}` is known only after training"),
+                        format!("known before: `{}`", measured.join("`, `")),
+                    ),
+                    false => (
+                        format!("`{key}`: unknown metric `{metric}`"),
+                        did_you_mean(metric, measured.iter().copied())
+                            .unwrap_or_else(|| format!("known: `{}`", measured.join("`, `"))),
+                    ),
+                };
+                return Err(self.blame(Subject::Key(&key), what, Some(hint)));
+            }
+        }
         let known: Vec<&str> = SOFTWARE_METRICS.into_iter().chain(measured).collect();
         let metrics = search
             .goal

@@ -180,7 +180,12 @@ pub(super) fn resolve(
     let search = match root.item("search") {
         Some(item) => {
             let section = Section::of("search".to_owned(), item)?;
-            Some(search::read(section, &recipe, notices)?)
+            Some(search::read(
+                section,
+                &recipe,
+                load_name.is_some(),
+                notices,
+            )?)
         }
         None => None,
     };

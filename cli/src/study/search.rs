@@ -1,13 +1,17 @@
 //! `[search]`: what may change, who proposes, what is wanted, and how much it may cost.
 
 use firebrick_core::Json;
+use firebrick_core::inherit::{How, Importance, Inherit};
+use firebrick_core::pruner::Pruner;
 use firebrick_core::recipe::Recipe;
 
+use super::constraint::{self, Constraint};
 use super::defaults;
 use super::error::{Notice, StudyError};
 use super::file::Raw;
 use super::goal::{self, Goal};
 use super::passes::{self, PassStep};
+use super::pruner;
 use super::resolve::{falls_in_steps, note_idle_steps, read_recipe};
 use super::section::{Section, misfit};
 use super::seed::{self, SpaceSpec};
@@ -25,6 +29,12 @@ pub(crate) struct Search {
     pub(crate) goal: Goal,
     /// The analyses that measure every candidate (`hw_runner`), in order.
     pub(crate) analyses: Vec<PassStep>,
+    /// What candidates must not exceed.
+    pub(crate) constraints: Vec<Constraint>,
+    /// What ends trials that are not worth the rest of their epochs.
+    pub(crate) pruner: Option<Pruner>,
+    /// What candidates take over from the checkpoint that the study names.
+    pub(crate) inherit: How,
     /// How candidates are trained.
     pub(crate) recipe: Recipe,
     /// How many candidates may be tried.
@@ -54,10 +64,29 @@ const TRAIN_ONLY_IN_MASE: [(&str, &str); 3] = [
 pub(super) fn read(
     mut section: Section<'_>,
     recipe: &Recipe,
+    has_checkpoint: bool,
     notices: &mut Vec<Notice>,
 ) -> Result<Search, StudyError> {
     let space = seed::read(section.section("search_space")?, notices)?;
     let mut table = section.section("strategy")?;
+    let constraints = constraint::read(&section.section("constraints")?)?;
+    let inherit = How {
+        inherit: section
+            .word("inherit", &Inherit::ALL.map(|how| (how.name(), how)))?
+            .unwrap_or(defaults::INHERIT),
+        importance: section
+            .word(
+                "importance",
+                &Importance::ALL.map(|kind| (kind.name(), kind)),
+            )?
+            .unwrap_or(Importance::unsaid()),
+    };
+    for key in ["inherit", "importance"] {
+        if let Some(item) = section.item(key).filter(|_| !has_checkpoint) {
+            let reason = "the study names no checkpoint (`load_name`) to start from";
+            notices.push(Notice::new(section.path_of(key), &item.origin, reason));
+        }
+    }
     section.finish()?;
     let mut setup = table.section("setup")?;
     let strategy = read_strategy(&mut table, &mut setup, notices)?;
@@ -68,6 +97,7 @@ pub(super) fn read(
     let settings = Json::Object(settings.collect());
     let goal = goal::read(&table.section("metrics")?, &mut setup, notices)?;
     let analyses = passes::read(&table.section("hw_runner")?)?;
+    let pruner = pruner::read(table.section("pruner")?)?;
     let recipe = read_sw_runner(table.section("sw_runner")?, recipe, notices)?;
     if let Some(item) = table.item("eval_mode") {
         table.switch("eval_mode")?;
@@ -102,6 +132,9 @@ pub(super) fn read(
         settings,
         goal,
         analyses,
+        constraints,
+        pruner,
+        inherit,
         recipe,
         n_trials,
         n_jobs,

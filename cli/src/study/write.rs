@@ -114,7 +114,16 @@ impl Text {
     }
 
     fn search(&mut self, search: &Search) {
+        self.table(&["search"]);
+        self.line("inherit", &search.inherit.inherit.name().into());
+        self.line("importance", &search.inherit.importance.name().into());
         self.space(&search.space);
+        if !search.constraints.is_empty() {
+            self.table(&["search", "constraints"]);
+        }
+        for constraint in &search.constraints {
+            self.line(&constraint.key(), &constraint.limit.into());
+        }
         self.table(&["search", "strategy"]);
         self.line("name", &search.strategy.as_str().into());
         self.table(&["search", "strategy", "settings"]);
@@ -124,6 +133,10 @@ impl Text {
         for step in &search.analyses {
             self.table(&["search", "strategy", "hw_runner", &step.name]);
             self.fields(&step.args);
+        }
+        if let Some(pruner) = &search.pruner {
+            self.table(&["search", "strategy", "pruner"]);
+            self.fields(&json!(pruner));
         }
         self.table(&["search", "strategy", "setup"]);
         self.line("n_trials", &search.n_trials.into());

@@ -181,7 +181,7 @@ fn says_what_is_unknown_and_what_is_near() {
         hint: did you mean `max_epochs`?
     colour = "red"
       unknown key `colour` in `studies/x.toml`, line 1
-        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
     optimizer = "adm"
       `optimizer` can't be `adm` in `studies/x.toml`, line 1
         hint: did you mean `adam`?
@@ -533,14 +533,14 @@ fn blames_the_flag_rather_than_the_file() {
         refusal("seed", "--seed", u64::MAX.into()),
         refusal("colour", "--set", 1.into()),
     ];
-    insta::assert_snapshot!(refusals.join("\n"), @"
+    insta::assert_snapshot!(refusals.join("\n"), @r"
     `batch_size` must be a whole number of at least 1, is `0` in `--batch-size`
     `learning_rate` must be a finite number in `--learning-rate`
     `optimizer` can't be `adm` in `--optimizer`
       hint: did you mean `adam`?
     18446744073709551615 is above 9223372036854775807 in `--seed`
     unknown key `colour` in `--set`
-      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
     ");
 }
 

@@ -34,6 +34,7 @@ fn the_jsc_file_of_the_seed() {
     nesterov = true
     label_smoothing = 0.0
     gradient_clip_norm = "NA"
+    augment = { crop = 0, flip = false, cutout = 0 }
     keep = "best"
     patience = "NA"
     log_every_n_steps = 5
@@ -49,6 +50,10 @@ fn the_jsc_file_of_the_seed() {
     standardize = true
     validation = 0.2
     test = 0.2
+
+    [search]
+    inherit = "net2net"
+    importance = "l1"
 
     [search.search_space]
     name = "graph/quantize/mixed_precision_ptq"
@@ -89,6 +94,7 @@ fn the_jsc_file_of_the_seed() {
     nesterov = true
     label_smoothing = 0.0
     gradient_clip_norm = "NA"
+    augment = { crop = 0, flip = false, cutout = 0 }
     keep = "best"
     patience = "NA"
 
@@ -146,6 +152,7 @@ fn the_vgg7_file_of_the_seed() {
     nesterov = true
     label_smoothing = 0.0
     gradient_clip_norm = "NA"
+    augment = { crop = 0, flip = false, cutout = 0 }
     keep = "best"
     patience = "NA"
     log_every_n_steps = 5
@@ -161,6 +168,10 @@ fn the_vgg7_file_of_the_seed() {
     standardize = true
     validation = 0.2
     test = 0.2
+
+    [search]
+    inherit = "net2net"
+    importance = "l1"
 
     [search.search_space]
     name = "graph/quantize/mixed_precision_ptq"
@@ -213,6 +224,7 @@ fn the_vgg7_file_of_the_seed() {
     nesterov = true
     label_smoothing = 0.0
     gradient_clip_norm = "NA"
+    augment = { crop = 0, flip = false, cutout = 0 }
     keep = "best"
     patience = "NA"
 
@@ -264,6 +276,7 @@ fn an_empty_file_has_the_defaults() {
     nesterov = true
     label_smoothing = 0.0
     gradient_clip_norm = "NA"
+    augment = { crop = 0, flip = false, cutout = 0 }
     keep = "best"
     patience = "NA"
     log_every_n_steps = 50

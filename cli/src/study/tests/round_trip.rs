@@ -1,15 +1,19 @@
 //! What is written is read back as the same study.
 
 use firebrick_core::images::Augment;
+use firebrick_core::inherit::{How, Importance, Inherit};
 use firebrick_core::objective::{Direction, Objective};
+use firebrick_core::pruner::{Asha, Median, Pruner};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::space::Domain;
 use firebrick_core::value::Value;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::super::choices::Choices;
+use super::super::constraint::{Constraint, Side};
 use super::super::goal::Goal;
 use super::super::resolve::{Accelerator, DatasetSpec, ModelSpec};
 use super::super::search::Search;
@@ -304,6 +308,47 @@ fn steps() -> impl Strategy<Value = Vec<PassStep>> {
     })
 }
 
+fn constraints() -> impl Strategy<Value = Vec<Constraint>> {
+    btree_map(texts(), (any::<bool>(), numbers()), 0..3).prop_map(|limits| {
+        let limits = limits
+            .into_iter()
+            .map(|(metric, (is_max, limit))| Constraint {
+                metric,
+                side: if is_max { Side::Below } else { Side::Above },
+                limit,
+            });
+        limits.collect()
+    })
+}
+
+fn pruners() -> impl Strategy<Value = Option<Pruner>> {
+    let median = (0..9_usize, 0..9_usize, sizes()).prop_map(
+        |(n_startup_trials, n_warmup_epochs, interval_epochs)| {
+            Pruner::Median(Median {
+                n_startup_trials,
+                n_warmup_epochs,
+                interval_epochs,
+            })
+        },
+    );
+    let asha = (sizes(), 2..9_usize).prop_map(|(min_epochs, reduction_factor)| {
+        Pruner::Asha(Asha {
+            min_epochs,
+            reduction_factor,
+        })
+    });
+    option::of(prop_oneof![median, asha])
+}
+
+fn inherits() -> impl Strategy<Value = How> {
+    (select(&Inherit::ALL[..]), select(&Importance::ALL[..])).prop_map(|(inherit, importance)| {
+        How {
+            inherit,
+            importance,
+        }
+    })
+}
+
 fn searches() -> impl Strategy<Value = Search> {
     let strategy = (
         texts().prop_filter("a sampler", |name| name != "optuna"),
@@ -321,20 +366,25 @@ fn searches() -> impl Strategy<Value = Search> {
         goals(),
         steps(),
         recipes(Just(None).boxed()),
-        budget,
+        (budget, (constraints(), pruners(), inherits())),
     )
-        .prop_map(|(space, strategy, goal, analyses, recipe, budget)| Search {
-            space,
-            strategy: strategy.0,
-            settings: strategy.1,
-            goal,
-            analyses,
-            recipe,
-            n_trials: budget.0,
-            n_jobs: budget.1,
-            timeout_s: budget.2,
-            population: budget.3,
-        })
+        .prop_map(
+            |(space, strategy, goal, analyses, recipe, (budget, rest))| Search {
+                space,
+                strategy: strategy.0,
+                settings: strategy.1,
+                goal,
+                analyses,
+                constraints: rest.0,
+                pruner: rest.1,
+                inherit: rest.2,
+                recipe,
+                n_trials: budget.0,
+                n_jobs: budget.1,
+                timeout_s: budget.2,
+                population: budget.3,
+            },
+        )
 }
 
 fn studies() -> impl Strategy<Value = Study> {

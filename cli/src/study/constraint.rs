@@ -1,0 +1,78 @@
+//! `[search.constraints]`: what a candidate must not exceed, known before it is trained.
+
+use super::error::StudyError;
+use super::file::Raw;
+use super::section::{Section, misfit};
+use crate::output::table::number;
+
+/// A limit on a hardware metric.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Constraint {
+    /// The name of the metric.
+    pub(crate) metric: String,
+    /// On which side of the limit it must stay.
+    pub(crate) side: Side,
+    /// The limit, which itself is allowed.
+    pub(crate) limit: f64,
+}
+
+/// A side of a limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// At most the limit.
+    Below,
+    /// At least the limit.
+    Above,
+}
+
+/// The ends of the keys: `params_max`.
+const SIDES: [(&str, Side); 2] = [("_max", Side::Below), ("_min", Side::Above)];
+
+impl Constraint {
+    /// Returns the key in a study file.
+    pub(crate) fn key(&self) -> String {
+        let end = SIDES.iter().find(|(_, side)| *side == self.side);
+        format!("{}{}", self.metric, end.map_or("", |(end, _)| end))
+    }
+
+    /// Returns how a value breaks the constraint, if it does.
+    pub(crate) fn broken_by(&self, value: f64) -> Option<String> {
+        let (breaks, word) = match self.side {
+            Side::Below => (value > self.limit, "above"),
+            Side::Above => (value < self.limit, "below"),
+        };
+        (breaks || value.is_nan()).then(|| {
+            let (metric, value, limit) = (&self.metric, number(value), number(self.limit));
+            format!("{metric} {value} is {word} `{}` = {limit}", self.key())
+        })
+    }
+}
+
+/// Reads `[search.constraints]`; whether something measures the metrics is checked later.
+pub(super) fn read(section: &Section<'_>) -> Result<Vec<Constraint>, StudyError> {
+    let mut constraints = Vec::new();
+    for entry in section.rest() {
+        let path = section.path_of(&entry.key);
+        let named = SIDES.iter().find_map(|(end, side)| {
+            let metric = entry.key.strip_suffix(end)?;
+            (!metric.is_empty()).then(|| (metric.to_owned(), *side))
+        });
+        let Some((metric, side)) = named else {
+            let what = format!("unknown key `{path}`");
+            let hint =
+                "a constraint is called as a metric with `_max` or `_min`: `params_max`".to_owned();
+            return Err(StudyError::at(&entry.item.origin, what).hinted(hint));
+        };
+        let limit = match entry.item.raw {
+            Raw::Int(limit) => limit as f64,
+            Raw::Float(limit) if limit.is_finite() => limit,
+            _ => return Err(misfit(&path, &entry.item, "a finite number")),
+        };
+        constraints.push(Constraint {
+            metric,
+            side,
+            limit,
+        });
+    }
+    Ok(constraints)
+}
