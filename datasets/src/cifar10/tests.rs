@@ -1,9 +1,11 @@
 use std::io::Write;
 
 use firebrick_core::dataset::Features;
+use firebrick_core::random::{Purpose, stream};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use proptest::prelude::*;
+use rand::Rng;
 
 use super::*;
 use crate::load;
@@ -310,6 +312,40 @@ fn loads_the_real_pictures() {
         ..request("cifar10")
     });
     assert_eq!(by_name.unwrap(), dataset);
+}
+
+/// As many pictures as are published, of noise, which takes longer to unpack than photographs.
+#[test]
+fn reads_a_whole_archive_in_ten_seconds() {
+    if std::env::var_os("FIREBRICK_SLOW_TESTS").is_none() {
+        return;
+    }
+    let files: Vec<(String, Vec<u8>)> = published()
+        .into_iter()
+        .map(|(name, _)| {
+            let mut bytes = vec![0; 10_000 * RECORD];
+            let seed = u64::from(name.as_bytes()[11]);
+            stream(seed, Purpose::Dataset, 0).fill_bytes(&mut bytes);
+            for (picture, record) in bytes.chunks_exact_mut(RECORD).enumerate() {
+                record[0] = (picture % 10) as u8;
+            }
+            (name, bytes)
+        })
+        .collect();
+    let folder = Folder::new();
+    let path = folder.write("cifar.tar.gz", gz(&tar(&files)));
+    drop(files);
+    let start = std::time::Instant::now();
+    let dataset = load(&Request {
+        splits: crate::Fractions::new(0.1, 0.2).unwrap(),
+        ..at(&path)
+    })
+    .unwrap();
+    let elapsed = start.elapsed();
+    eprintln!("60,000 packed pictures in {elapsed:?}");
+    let splits = [&dataset.train, &dataset.validation, &dataset.test];
+    assert_eq!(splits.map(|split| split.len()), [45_000, 5000, 10_000]);
+    assert!(elapsed.as_secs() < 10, "{elapsed:?}");
 }
 
 proptest! {

@@ -69,9 +69,9 @@ fn shapes_cover_different_points() {
         let all = (-20..=20).flat_map(|y| (-20..=20).map(move |x| (at(x), at(y))));
         all.map(|(u, v)| shape::contains(class, u, v)).collect()
     };
-    for class in 0..10 {
+    for (class, name) in CLASSES.iter().enumerate() {
         let area = points(class).iter().filter(|inside| **inside).count();
-        assert!((200..1200).contains(&area), "{}: {area}", CLASSES[class]);
+        assert!((200..1200).contains(&area), "{name}: {area}");
         for other in 0..class {
             let (a, b) = (points(class), points(other));
             let n_different = a.iter().zip(&b).filter(|(a, b)| a != b).count();
