@@ -15,7 +15,7 @@
 //! | network | accuracy |
 //! |---|---|
 //! | linear, 4 epochs (the test `no_linear_classifier_is_good`) | 14.8 % |
-//! | three convolutions of 16, 32 and 64 channels, 33,946 parameters, 8 epochs in PyTorch | 96.4 % |
+//! | three convolutions of 16, 32 and 64 channels, 33,946 parameters, PyTorch with crops and mirrors, after 8 of 10 epochs | 96.4 % |
 
 mod draw;
 mod shape;
