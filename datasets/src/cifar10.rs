@@ -179,7 +179,9 @@ const FOLDER: &str = "cifar-10-batches-bin";
 
 /// Returns the folders that may have the files if they are in or below one.
 fn below(folder: &Path) -> [PathBuf; 4] {
-    ["", FOLDER, "cifar10", "cifar10/cifar-10-batches-bin"].map(|part| folder.join(part))
+    let named = folder.join("cifar10");
+    let below = named.join(FOLDER);
+    [folder.to_owned(), folder.join(FOLDER), named, below]
 }
 
 #[cfg(test)]

@@ -49,10 +49,12 @@ pub(crate) fn fetch_from(
 ) -> Result<PathBuf, FetchError> {
     let Some(offer) = source.offers.iter().find(|offer| offer.name == name) else {
         let name = name.to_owned();
-        return Err(match crate::known().iter().any(|known| known.name == name) {
-            true => FetchError::Generated { name },
-            false => FetchError::UnknownDataset { name },
-        });
+        return Err(
+            match crate::known().iter().any(|known| known.name == name) {
+                true => FetchError::Generated { name },
+                false => FetchError::UnknownDataset { name },
+            },
+        );
     };
     let agent = agent(source);
     let files = match &offer.files {

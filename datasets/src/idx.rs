@@ -104,7 +104,11 @@ fn below(folder: &Path, name: &str) -> [PathBuf; 3] {
         "mnist" => "MNIST/raw",
         _ => "FashionMNIST/raw",
     };
-    ["", name, torchvision].map(|part| folder.join(part))
+    [
+        folder.to_owned(),
+        folder.join(name),
+        folder.join(torchvision),
+    ]
 }
 
 /// Returns the files of the first folder that has one of them.
@@ -119,8 +123,10 @@ fn first(folders: &[PathBuf]) -> Result<Option<[PathBuf; 4]>, LoadError> {
                 packed
             }
         });
-        let (there, absent): (Vec<_>, Vec<_>) =
-            FILES.iter().zip(&files).partition(|(_, file)| file.is_file());
+        let (there, absent): (Vec<_>, Vec<_>) = FILES
+            .iter()
+            .zip(&files)
+            .partition(|(_, file)| file.is_file());
         match absent.first() {
             None => return Ok(Some(files)),
             Some((name, _)) if !there.is_empty() => {
@@ -136,13 +142,16 @@ fn first(folders: &[PathBuf]) -> Result<Option<[PathBuf; 4]>, LoadError> {
 fn missing(folder: &Path, name: &str, found: Vec<String>) -> LoadError {
     let error = PictureError::MissingFile {
         path: folder.to_owned(),
-        missing: format!("`{name}`, packed as `.gz` or not"),
+        missing: format!("`{name}` or `{name}.gz`"),
         found,
     };
     error.into()
 }
 
-fn read([train, train_labels, test, test_labels]: &[PathBuf; 4], name: &str) -> Result<Pictures, LoadError> {
+fn read(
+    [train, train_labels, test, test_labels]: &[PathBuf; 4],
+    name: &str,
+) -> Result<Pictures, LoadError> {
     let class_names = match name {
         "mnist" => DIGITS,
         _ => CLOTHES,

@@ -1,19 +1,21 @@
 //! `shapes10`: generated colour pictures of ten shapes, so that networks for pictures can be tried
 //! with nothing downloaded.
 //!
-//! Each picture shows one shape at any place, size and turn, stretched a little, in colours that
-//! differ from those of the background, which fades from one colour to another; noise is over it,
-//! and up to two bars or dots hide a part. Which of shape and background is brighter is chance, so
-//! no single pixel tells the class.
+//! Each picture shows one shape near the middle, of any size and turn, squeezed a little, in a
+//! colour that differs from those of the background, which fades from one to another; noise is
+//! over it, and every second one has a bar or a dot that may hide a part. Which of shape and
+//! background is brighter is chance, so no single pixel tells the class.
 //!
 //! A picture is a function of the seed and its number alone, the same on every machine: there is
 //! no arithmetic but that of integers and the sums, products and quotients of floats.
 //!
 //! # How well networks tell them apart
-//! On the 2,000 pictures of the test:
+//! On the 2,000 pictures of the test, after training on 10,000 (the linear one on 9,000):
 //!
 //! | network | accuracy |
 //! |---|---|
+//! | linear, 4 epochs (the test `no_linear_classifier_is_good`) | 14.8 % |
+//! | three convolutions of 16, 32 and 64 channels, 33,946 parameters, PyTorch with crops and mirrors, after 8 of 10 epochs | 96.4 % |
 
 mod draw;
 mod shape;

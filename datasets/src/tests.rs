@@ -416,7 +416,14 @@ fn describes_what_it_loads() {
     let names: Vec<&str> = known.iter().map(|known| known.name).collect();
     assert_eq!(
         names,
-        ["jets-sim", "jsc", "cifar10", "mnist", "fashion-mnist", "shapes10"]
+        [
+            "jets-sim",
+            "jsc",
+            "cifar10",
+            "mnist",
+            "fashion-mnist",
+            "shapes10"
+        ]
     );
     let dataset = sim(60, None);
     assert_eq!(known[0].simulated, dataset.simulated);

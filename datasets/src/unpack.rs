@@ -46,9 +46,15 @@ pub(crate) fn unpack_error(path: &Path, error: &io::Error) -> LoadError {
             what: "it ends amid packed data".to_owned(),
         };
     }
+    // Readers of archives quote what they read, which may be anything.
+    let reason = error.to_string();
+    let reason = match reason.split_once(" when getting ") {
+        Some((reason, _)) => reason.chars().take(60).collect(),
+        None => reason,
+    };
     let error = PictureError::Damaged {
         path: path.to_owned(),
-        reason: error.to_string(),
+        reason: reason.escape_debug().to_string(),
     };
     error.into()
 }

@@ -58,7 +58,7 @@ pub(crate) fn at(path: &Path) -> Result<Place, LoadError> {
         return found.ok_or_else(|| {
             let error = PictureError::MissingFile {
                 path: path.to_owned(),
-                missing: format!("`data_batch_1.bin` to `data_batch_5.bin`, nor `{ARCHIVE}`"),
+                missing: format!("batches of pictures (`data_batch_1.bin`), and no `{ARCHIVE}`"),
                 found: Vec::new(),
             };
             error.into()
@@ -174,7 +174,7 @@ pub(crate) fn assign<T>(
     match tests.as_slice() {
         [] => return missing("`test_batch.bin`".to_owned()),
         [_] => {}
-        _ => return Err(doubtful(path, "test", tests)),
+        _ => return Err(doubtful(path, "the test", tests)),
     }
     let is_test = |name: &str| Kind::of(name) == Some(Kind::Test);
     let (test, train): (Vec<_>, Vec<_>) = named.into_iter().partition(|(name, _)| is_test(name));

@@ -1,9 +1,11 @@
 use std::io::Write;
 
+use firebrick_core::dataset::Features;
+use firebrick_core::random::{Purpose, stream};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use firebrick_core::dataset::Features;
 use proptest::prelude::*;
+use rand::Rng;
 
 use super::*;
 use crate::load;
@@ -145,13 +147,25 @@ fn says_what_is_wrong_with_a_file() {
         error(&folder, folder.path())
     };
     let whole = batch(1, 1);
-    insta::assert_snapshot!(told(&whole[..whole.len() - 5]), @"");
-    insta::assert_snapshot!(told(&[&whole[..], &[7]].concat()), @"");
+    insta::assert_snapshot!(told(&whole[..whole.len() - 5]), @r"
+    error: `train.bin` is cut off: 30725 bytes are no multiple of 3073, those of a picture and its label; 3068 are left after picture 9
+    hint: download or copy it again
+    ");
+    insta::assert_snapshot!(told(&[&whole[..], &[7]].concat()), @r"
+    error: `train.bin` is cut off: 30731 bytes are no multiple of 3073, those of a picture and its label; 1 are left after picture 10
+    hint: download or copy it again
+    ");
     let mut wrong = whole.clone();
     wrong[4 * RECORD] = 10;
-    insta::assert_snapshot!(told(&wrong), @"");
-    insta::assert_snapshot!(told(&[]), @"");
-    insta::assert_snapshot!(told(&whole[..9 * RECORD]), @"");
+    insta::assert_snapshot!(told(&wrong), @r"
+    error: `train.bin`, picture 5: label 10 is not in 0 to 9
+    hint: it is of another data set, or damaged: download or copy the right one again
+    ");
+    insta::assert_snapshot!(told(&[]), @"error: `train.bin` is empty");
+    insta::assert_snapshot!(told(&whole[..9 * RECORD]), @r"
+    error: `DIR` has no row of class `truck`
+    hint: a class needs rows: take a larger file, or leave it out where it is declared
+    ");
 }
 
 #[test]
@@ -159,49 +173,106 @@ fn says_what_is_wrong_with_an_archive() {
     let folder = Folder::new();
     let told = |bytes: &[u8]| error(&folder, &folder.write("cifar.tar.gz", bytes));
     let whole = archive();
-    insta::assert_snapshot!(told(&whole[..whole.len() / 2]), @"");
-    insta::assert_snapshot!(told(&whole[..whole.len() - 4]), @"");
+    insta::assert_snapshot!(told(&whole[..whole.len() / 2]), @r"
+    error: `cifar.tar.gz` is cut off: it ends amid packed data
+    hint: download or copy it again
+    ");
+    insta::assert_snapshot!(told(&whole[..whole.len() - 4]), @r"
+    error: `cifar.tar.gz` is cut off: it ends amid packed data
+    hint: download or copy it again
+    ");
     let mut damaged = whole.clone();
     let checksum = damaged.len() - 8;
     damaged[checksum] ^= 1;
-    insta::assert_snapshot!(told(&damaged), @"");
-    insta::assert_snapshot!(told(b"<html>not found</html>"), @"");
-    insta::assert_snapshot!(told(b""), @"");
-    insta::assert_snapshot!(told(&gz(b"no archive, but long enough to be the header of one".repeat(20).as_slice())), @"");
-    insta::assert_snapshot!(told(&gz(&tar(&[]))), @"");
-    insta::assert_snapshot!(told(&gz(&tar(&published()[..3]))), @"");
-    insta::assert_snapshot!(told(&gz(&tar(&published()[..5]))), @"");
+    insta::assert_snapshot!(told(&damaged), @r"
+    error: cannot unpack `cifar.tar.gz`: corrupt gzip stream does not have a matching checksum
+    hint: download or copy it again
+    ");
+    insta::assert_snapshot!(told(b"<html>not found</html>"), @r"
+    error: cannot unpack `cifar.tar.gz`: invalid gzip header
+    hint: download or copy it again
+    ");
+    insta::assert_snapshot!(told(b""), @"error: `cifar.tar.gz` is empty");
+    insta::assert_snapshot!(told(&gz(b"no archive, but long enough to be the header of one".repeat(20).as_slice())), @r"
+    error: cannot unpack `cifar.tar.gz`: numeric field was not a number: f oneno 
+    hint: download or copy it again
+    ");
+    insta::assert_snapshot!(told(&gz(&tar(&[]))), @r"
+    error: `cifar.tar.gz` has no `data_batch_1.bin`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
+    insta::assert_snapshot!(told(&gz(&tar(&published()[..3]))), @r"
+    error: `cifar.tar.gz` has no `data_batch_4.bin`, only `data_batch_1.bin`, `data_batch_2.bin`, `data_batch_3.bin`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
+    insta::assert_snapshot!(told(&gz(&tar(&published()[..5]))), @r"
+    error: `cifar.tar.gz` has no `test_batch.bin`, only `data_batch_1.bin`, `data_batch_2.bin`, `data_batch_3.bin`, `data_batch_4.bin`, `data_batch_5.bin`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
     let python = [("cifar-10-batches-py/data_batch_1".to_owned(), vec![1, 2])];
-    insta::assert_snapshot!(told(&gz(&tar(&python))), @"");
+    insta::assert_snapshot!(told(&gz(&tar(&python))), @r"
+    error: `cifar.tar.gz` has no `data_batch_1.bin`, only `cifar-10-batches-bin/cifar-10-batches-py/data_batch_1`
+    hint: it is the version for Python: take `cifar-10-binary.tar.gz`
+    ");
     let mut wrong = published();
     wrong[2].1[RECORD] = 200;
-    insta::assert_snapshot!(told(&gz(&tar(&wrong))), @"");
+    insta::assert_snapshot!(told(&gz(&tar(&wrong))), @r"
+    error: `cifar.tar.gz/cifar-10-batches-bin/data_batch_3.bin`, picture 2: label 200 is not in 0 to 9
+    hint: it is of another data set, or damaged: download or copy the right one again
+    ");
     let plain = tar(&published());
     let path = folder.write("cut.tar", &plain[..512 + 4 * RECORD]);
-    insta::assert_snapshot!(error(&folder, &path), @"");
+    insta::assert_snapshot!(error(&folder, &path), @r"
+    error: `cut.tar` is cut off: it ends amid packed data
+    hint: download or copy it again
+    ");
 }
 
 #[test]
 fn says_which_file_is_missing_or_too_many() {
     let folder = Folder::new();
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has no batches of pictures (`data_batch_1.bin`), and no `cifar-10-binary.tar.gz`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
     let train = folder.write("train_10k.bin", batch(1, 1));
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
-    insta::assert_snapshot!(error(&folder, &train), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has no `test_batch.bin`, only `train_10k.bin`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
+    insta::assert_snapshot!(error(&folder, &train), @r"
+    error: `train_10k.bin` is one file, dataset `cifar10` needs one to train on and one for the test, or the archive
+    hint: give the folder that has them, `--data DIR`
+    ");
     folder.write("test_2k.bin", batch(1, 1));
     folder.write("test_batch.bin", batch(1, 1));
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has files of two data sets, or too many for the test: `test_2k.bin`, `test_batch.bin`
+    hint: keep those of one data set there, and move the others away
+    ");
     write_all(&folder, "");
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has files of two data sets, or too many for training: `data_batch_1.bin`, `data_batch_2.bin`, `data_batch_3.bin`, `data_batch_4.bin`, `data_batch_5.bin`, `train_10k.bin`
+    hint: keep those of one data set there, and move the others away
+    ");
     let folder = Folder::new();
     write_all(&folder, "");
     std::fs::remove_file(folder.path().join("data_batch_4.bin")).unwrap();
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has no `data_batch_4.bin`, only `data_batch_1.bin`, `data_batch_2.bin`, `data_batch_3.bin`, `data_batch_5.bin`, `test_batch.bin`
+    hint: copy the missing files there too, or unpack or download them again
+    ");
     let folder = Folder::new();
     folder.write("a.tar.gz", b"");
     folder.write("b.tar.gz", b"");
-    insta::assert_snapshot!(error(&folder, folder.path()), @"");
-    insta::assert_snapshot!(folder.message(&load(&request("cifar10")).unwrap_err()), @"");
+    insta::assert_snapshot!(error(&folder, folder.path()), @r"
+    error: `DIR` has several data files: `a.tar.gz`, `b.tar.gz`
+    hint: give one of them, `--data FILE`
+    ");
+    insta::assert_snapshot!(folder.message(&load(&request("cifar10")).unwrap_err()), @r"
+    error: no file of dataset `cifar10` was given, and there is no data folder to look in
+    hint: `firebrick data fetch cifar10` downloads it, `--data FILE` takes a file that you have
+    ");
 }
 
 /// The first 10,000 pictures for training and the first 2,000 for the test.
@@ -218,7 +289,10 @@ fn loads_the_real_pictures() {
     })
     .unwrap();
     eprintln!("12,000 real pictures in {:?}", start.elapsed());
-    assert_eq!((dataset.train.len(), dataset.validation.len()), (9000, 1000));
+    assert_eq!(
+        (dataset.train.len(), dataset.validation.len()),
+        (9000, 1000)
+    );
     assert_eq!(dataset.test.len(), 2000);
     let Features::Pixels { normalize, .. } = &dataset.train.features else {
         panic!("pictures stay bytes");
@@ -238,6 +312,40 @@ fn loads_the_real_pictures() {
         ..request("cifar10")
     });
     assert_eq!(by_name.unwrap(), dataset);
+}
+
+/// As many pictures as are published, of noise, which takes longer to unpack than photographs.
+#[test]
+fn reads_a_whole_archive_in_ten_seconds() {
+    if std::env::var_os("FIREBRICK_SLOW_TESTS").is_none() {
+        return;
+    }
+    let files: Vec<(String, Vec<u8>)> = published()
+        .into_iter()
+        .map(|(name, _)| {
+            let mut bytes = vec![0; 10_000 * RECORD];
+            let seed = u64::from(name.as_bytes()[11]);
+            stream(seed, Purpose::Dataset, 0).fill_bytes(&mut bytes);
+            for (picture, record) in bytes.chunks_exact_mut(RECORD).enumerate() {
+                record[0] = (picture % 10) as u8;
+            }
+            (name, bytes)
+        })
+        .collect();
+    let folder = Folder::new();
+    let path = folder.write("cifar.tar.gz", gz(&tar(&files)));
+    drop(files);
+    let start = std::time::Instant::now();
+    let dataset = load(&Request {
+        splits: crate::Fractions::new(0.1, 0.2).unwrap(),
+        ..at(&path)
+    })
+    .unwrap();
+    let elapsed = start.elapsed();
+    eprintln!("60,000 packed pictures in {elapsed:?}");
+    let splits = [&dataset.train, &dataset.validation, &dataset.test];
+    assert_eq!(splits.map(|split| split.len()), [45_000, 5000, 10_000]);
+    assert!(elapsed.as_secs() < 10, "{elapsed:?}");
 }
 
 proptest! {

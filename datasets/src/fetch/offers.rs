@@ -75,7 +75,7 @@ impl Source {
                 ),
                 listed(
                     "mnist",
-                    "https://ossci-datasets.s3.amazonaws.com/mnist",
+                    "http://yann.lecun.com/exdb/mnist",
                     "https://ossci-datasets.s3.amazonaws.com/mnist",
                     &[
                         (pictures, "f68b3c2dcbeaaa9fbdd348bbdeb94873"),
@@ -103,12 +103,7 @@ impl Source {
 }
 
 /// Returns an offer of files in one place; those of IDX are packed.
-fn listed(
-    name: &'static str,
-    page: &'static str,
-    place: &str,
-    files: &[(&str, &str)],
-) -> Offer {
+fn listed(name: &'static str, page: &'static str, place: &str, files: &[(&str, &str)]) -> Offer {
     let files = files.iter().map(|(file, md5)| {
         let file = match idx::FILES.contains(file) {
             true => format!("{file}.gz"),

@@ -473,8 +473,14 @@ fn refuses_pictures_with_another_checksum_than_the_known_one() {
     let server = Server::start(b"<html>moved</html>", "", Manner::Ranges);
     let into = tempfile::tempdir().unwrap();
     let fetched = fetch_from(&server.source, "cifar10", into.path(), &mut |_, _| {});
-    insta::assert_snapshot!(server.message(&fetched.unwrap_err()), @"");
-    assert_eq!(fs::read_dir(into.path().join("cifar10")).unwrap().count(), 0);
+    insta::assert_snapshot!(server.message(&fetched.unwrap_err()), @r"
+    error: http://HOST/one.bin gave a file with MD5 5473e78119838cb7980c607075888ce4, expected 35efddb2811ce9ecbdfa17f18472e604; it was deleted
+    hint: the same command starts over
+    ");
+    assert_eq!(
+        fs::read_dir(into.path().join("cifar10")).unwrap().count(),
+        0
+    );
 }
 
 #[test]
@@ -492,7 +498,11 @@ fn offers_what_is_said_to_be_fetchable() {
             for file in files {
                 let md5 = file.md5.as_deref().unwrap();
                 assert!(md5.len() == 32 && md5.bytes().all(|byte| byte.is_ascii_hexdigit()));
-                assert!(file.url.ends_with(&format!("/{}", file.file)), "{}", file.url);
+                assert!(
+                    file.url.ends_with(&format!("/{}", file.file)),
+                    "{}",
+                    file.url
+                );
             }
         }
     }

@@ -20,7 +20,7 @@ pub enum PictureError {
         n_classes: usize,
     },
     /// A file that belongs to the ones that are there is missing.
-    #[error("`{}` has no {missing}, only {}", path.display(), listed(found))]
+    #[error("`{}` has no {missing}{}", path.display(), only(found))]
     MissingFile {
         /// The folder or archive.
         path: PathBuf,
@@ -30,7 +30,7 @@ pub enum PictureError {
         found: Vec<String>,
     },
     /// More files are there than belong together.
-    #[error("`{}` has files of two data sets, or too many for the {role}: {}", path.display(), listed(found))]
+    #[error("`{}` has files of two data sets, or too many for {role}: {}", path.display(), listed(found))]
     Doubtful {
         /// The folder or archive.
         path: PathBuf,
@@ -118,7 +118,7 @@ impl PictureError {
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Label { .. } => {
-                "is it a file of this data set? that of CIFAR-100 has two labels a picture"
+                "it is of another data set, or damaged: download or copy the right one again"
             }
             Self::MissingFile { found, .. }
                 if found.iter().any(|name| name.contains("batches-py")) =>
@@ -140,12 +140,16 @@ impl PictureError {
     }
 }
 
+fn only(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        _ => format!(", only {}", listed(names)),
+    }
+}
+
 /// Returns names in backticks, the first six of many.
 fn listed(names: &[String]) -> String {
     const MOST: usize = 6;
-    if names.is_empty() {
-        return "other files".to_owned();
-    }
     let shown = names.iter().take(MOST);
     let mut text: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
     if names.len() > MOST {

@@ -86,9 +86,9 @@ fn takes_so_many_pictures_of_each_class_as_its_share() {
     assert_eq!((labels.len(), labels.iter().sum::<u32>()), (20, 10));
     assert_eq!(dataset.test.len(), 6, "the test stays whole");
     let error = |n_rows| prepare(pictures(), &asked(), Some(n_rows), false).unwrap_err();
-    insta::assert_snapshot!(error(41), @"");
-    insta::assert_snapshot!(error(0), @"");
-    insta::assert_snapshot!(error(1), @"");
+    insta::assert_snapshot!(error(41), @"cannot take 41 rows of dataset `shown`, only 1 to 40");
+    insta::assert_snapshot!(error(0), @"cannot take 0 rows of dataset `shown`, only 1 to 40");
+    insta::assert_snapshot!(error(1), @"dataset `shown` has too few rows for a validation split: 1");
 }
 
 #[test]

@@ -37,9 +37,9 @@ struct Occluder {
 
 /// Draws a picture of a class, `[3][32][32]`.
 pub(super) fn draw(class: usize, random: &mut Stream, picture: &mut [u8]) {
-    let size = between(random, 6.5, 12.5);
+    let size = between(random, 8.5, 13.5);
     let squeeze = between(random, 0.8, 1.0);
-    let reach = [0.75 * size, SIDE as f32 - 0.75 * size];
+    let reach = [0.5 * SIDE as f32 - 4.0, 0.5 * SIDE as f32 + 4.0];
     let pose = Pose {
         centre: [0, 1].map(|_| between(random, reach[0], reach[1])),
         turn: turn(random),
@@ -48,11 +48,11 @@ pub(super) fn draw(class: usize, random: &mut Stream, picture: &mut [u8]) {
     let background = [colour(random), colour(random)];
     let fade = turn(random);
     let paint = contrasting(random, &background);
-    let n_occluders = random.random_range(0..=2);
+    let n_occluders = random.random_range(0..=1);
     let occluders: Vec<Occluder> = (0..n_occluders)
         .map(|_| occluder(random, &pose, size))
         .collect();
-    let noise = random.random_range(4..=36_i32);
+    let noise = random.random_range(2..=24_i32);
 
     let mut bytes = [0; 3 * SIDE * SIDE];
     random.fill_bytes(&mut bytes);
@@ -149,8 +149,10 @@ fn contrasting(random: &mut Stream, background: &[Colour; 2]) -> Colour {
     let middle = mix(background[0], background[1], 0.5);
     loop {
         let colour = colour(random);
-        let is_clear = difference(colour, middle) >= 170.0
-            && background.iter().all(|other| difference(colour, *other) >= 110.0);
+        let is_clear = difference(colour, middle) >= 250.0
+            && background
+                .iter()
+                .all(|other| difference(colour, *other) >= 180.0);
         // This ends: corners of the cube are 255 apart, so at most two are too near to the middle,
         // and one to each colour; four are left, and what is around them.
         if is_clear {

@@ -21,7 +21,7 @@ fn pictures_are_the_same_on_every_machine() {
     let (bytes, labels) = generate(SEED, 50);
     let digest = Md5::digest(&bytes);
     let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    insta::assert_snapshot!(digest, @"");
+    insta::assert_snapshot!(digest, @"ec1e0fb0b3e51d9e09cc1dd129851649");
     assert_eq!(labels[..12], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 0, 1]);
     assert_eq!(generate(SEED, 20).0, bytes[..20 * SIZE]);
     assert_ne!(generate(SEED + 1, 20).0, bytes[..20 * SIZE]);
@@ -57,8 +57,8 @@ fn so_many_are_generated_as_are_asked_for() {
         };
         load_any(&asked).unwrap_err()
     };
-    insta::assert_snapshot!(error(59), @"");
-    insta::assert_snapshot!(error(usize::MAX), @"");
+    insta::assert_snapshot!(error(59), @"cannot take 59 rows of dataset `shapes10`, only 60 to 500000");
+    insta::assert_snapshot!(error(usize::MAX), @"cannot take 18446744073709551615 rows of dataset `shapes10`, only 60 to 500000");
 }
 
 /// No shape is a part of another one's area that could not be told apart.
@@ -69,9 +69,9 @@ fn shapes_cover_different_points() {
         let all = (-20..=20).flat_map(|y| (-20..=20).map(move |x| (at(x), at(y))));
         all.map(|(u, v)| shape::contains(class, u, v)).collect()
     };
-    for class in 0..10 {
+    for (class, name) in CLASSES.iter().enumerate() {
         let area = points(class).iter().filter(|inside| **inside).count();
-        assert!((200..1200).contains(&area), "{}: {area}", CLASSES[class]);
+        assert!((200..1200).contains(&area), "{name}: {area}");
         for other in 0..class {
             let (a, b) = (points(class), points(other));
             let n_different = a.iter().zip(&b).filter(|(a, b)| a != b).count();
@@ -80,9 +80,9 @@ fn shapes_cover_different_points() {
     }
 }
 
-/// Returns the accuracy on the test of a linear classifier: softmax regression by Adam-free
-/// gradient descent with momentum, in batches of 50.
-fn linear_accuracy(dataset: &Dataset, n_epochs: usize) -> f64 {
+/// Returns the accuracies on training and test of a linear classifier: softmax regression by
+/// gradient descent, picture by picture.
+fn linear_accuracies(dataset: &Dataset, n_epochs: usize) -> [f64; 2] {
     let numbers = |split: &Split| -> Vec<f32> {
         let rows = split.rows();
         let reader = RowReader::new(rows.features, &SHAPE);
@@ -102,7 +102,7 @@ fn linear_accuracy(dataset: &Dataset, n_epochs: usize) -> f64 {
     let train = numbers(&dataset.train);
     let mut weights = vec![0.0_f32; 10 * SIZE];
     for epoch in 0..n_epochs {
-        let rate = 0.002 * (1.0 - epoch as f32 / n_epochs as f32);
+        let rate = 1e-4 * (1.0 - epoch as f32 / n_epochs as f32);
         for row in epoch_order(1, epoch, dataset.train.len()) {
             let row = row as usize;
             let features = &train[row * SIZE..][..SIZE];
@@ -112,28 +112,30 @@ fn linear_accuracy(dataset: &Dataset, n_epochs: usize) -> f64 {
             let sum: f32 = exps.iter().sum();
             for (class, weights) in weights.chunks_exact_mut(SIZE).enumerate() {
                 let is_label = dataset.train.labels[row] as usize == class;
-                let step = 0.05 * rate * (exps[class] / sum - f32::from(u8::from(is_label)));
+                let step = rate * (exps[class] / sum - f32::from(u8::from(is_label)));
                 for (weight, feature) in weights.iter_mut().zip(features) {
                     *weight -= step * feature;
                 }
             }
         }
     }
-    let test = numbers(&dataset.test);
-    let judged = test.chunks_exact(SIZE).zip(&dataset.test.labels);
-    let n_right = judged.filter(|(row, label)| {
-        let scores = scores(&weights, row);
-        let best = (0..10).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
-        best == Some(**label as usize)
-    });
-    n_right.count() as f64 / dataset.test.len() as f64
+    [&dataset.train, &dataset.test].map(|split| {
+        let numbers = numbers(split);
+        let judged = numbers.chunks_exact(SIZE).zip(&split.labels);
+        let n_right = judged.filter(|(row, label)| {
+            let scores = scores(&weights, row);
+            let best = (0..10).max_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+            best == Some(**label as usize)
+        });
+        n_right.count() as f64 / split.len() as f64
+    })
 }
 
 /// So that convolutions have something to show.
 #[test]
 fn no_linear_classifier_is_good() {
-    let accuracy = linear_accuracy(&dataset(Some(6000)), 4);
-    eprintln!("linear: {accuracy}");
-    // Better than chance by more than four deviations, and far from what a convolution reaches.
-    assert!((0.11..0.45).contains(&accuracy), "{accuracy}");
+    let [train, test] = linear_accuracies(&dataset(None), 4);
+    eprintln!("linear: {train} of training, {test} of the test");
+    assert!(train > 0.2, "it learns: {train}");
+    assert!(test < 0.45, "{test}");
 }
