@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use firebrick_core::dataset::{Dataset, Split};
+use firebrick_core::dataset::{Dataset, Features, Split};
 use firebrick_core::pass::Table;
 use firebrick_datasets::{Description, Fractions, LoadError, Request, fetch, known};
 use serde_json::json;
@@ -45,7 +45,7 @@ pub(crate) fn run(
 
 /// Returns the data sets that are known, one a row.
 pub(crate) fn table() -> Table {
-    let columns = ["name", "rows", "features", "classes", "summary"]
+    let columns = ["name", "rows", "input", "classes", "summary"]
         .map(str::to_owned)
         .to_vec();
     let rows = known().into_iter().map(|known| {
@@ -54,7 +54,12 @@ pub(crate) fn table() -> Table {
             known
                 .n_rows
                 .map_or_else(|| "of the file".to_owned(), |n_rows| n_rows.to_string()),
-            known.features.len().to_string(),
+            known
+                .input_shape
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("x"),
             known.classes.join(" "),
             known.summary.to_owned(),
         ]
@@ -136,40 +141,71 @@ fn rows(dataset: &Dataset) -> usize {
     dataset.train.len() + dataset.validation.len() + dataset.test.len()
 }
 
-/// Returns mean, standard deviation and range of each feature over all rows.
+/// Returns mean, standard deviation and range of each feature over all rows; of pictures, of each
+/// channel, in `0.0..=1.0`.
 fn features(dataset: &Dataset) -> Table {
     let columns = ["feature", "mean", "std", "min", "max"]
         .map(str::to_owned)
         .to_vec();
-    let n_features = dataset.input_shape.iter().product::<usize>();
     let splits = [&dataset.train, &dataset.validation, &dataset.test];
-    let named = dataset.feature_names.iter().take(n_features).enumerate();
-    let rows = named.map(|(idx, name)| {
-        let column = |split: &'_ Split| -> Vec<f64> {
-            let values = split
-                .features
-                .numbers()
-                .iter()
-                .skip(idx)
-                .step_by(n_features);
-            values.map(|value| f64::from(*value)).collect()
-        };
-        let values: Vec<f64> = splits.into_iter().flat_map(column).collect();
-        let n_rows = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / n_rows;
-        let variance = values
-            .iter()
-            .map(|value| (value - mean).powi(2))
-            .sum::<f64>()
-            / n_rows;
-        let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-        let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let mut row = vec![name.clone()];
-        row.extend([mean, variance.sqrt(), low, high].map(number));
-        row
-    });
-    Table {
-        columns,
-        rows: rows.collect(),
-    }
+    let is_pictures = splits
+        .iter()
+        .any(|split| matches!(split.features, Features::Pixels { .. }));
+    let rows: Vec<Vec<String>> = match is_pictures {
+        true => (0..dataset.input_shape[0])
+            .map(|channel| {
+                let levels = splits
+                    .into_iter()
+                    .flat_map(|split| levels(dataset, split, channel));
+                statistics(&format!("channel {channel}"), &levels.collect::<Vec<_>>())
+            })
+            .collect(),
+        false => {
+            let n_features = dataset.input_shape.iter().product::<usize>();
+            let named = dataset.feature_names.iter().take(n_features).enumerate();
+            let statistics = named.map(|(idx, name)| {
+                let column = |split: &'_ Split| -> Vec<f64> {
+                    let values = split
+                        .features
+                        .numbers()
+                        .iter()
+                        .skip(idx)
+                        .step_by(n_features);
+                    values.map(|value| f64::from(*value)).collect()
+                };
+                let values: Vec<f64> = splits.into_iter().flat_map(column).collect();
+                statistics(name, &values)
+            });
+            statistics.collect()
+        }
+    };
+    Table { columns, rows }
+}
+
+/// Returns the levels of a channel of pictures, in `0.0..=1.0`.
+fn levels(dataset: &Dataset, split: &Split, channel: usize) -> Vec<f64> {
+    let Features::Pixels { bytes, .. } = &split.features else {
+        return Vec::new();
+    };
+    let (channels, pixels) = (
+        dataset.input_shape[0],
+        dataset.input_shape[1..].iter().product::<usize>(),
+    );
+    let planes = bytes.chunks_exact(pixels).skip(channel).step_by(channels);
+    planes
+        .flatten()
+        .map(|byte| f64::from(*byte) / 255.0)
+        .collect()
+}
+
+fn statistics(name: &str, values: &[f64]) -> Vec<String> {
+    let n_rows = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n_rows;
+    let squares = values.iter().map(|value| (value - mean).powi(2));
+    let deviation = (squares.sum::<f64>() / n_rows).sqrt();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let mut row = vec![name.to_owned()];
+    row.extend([mean, deviation, low, high].map(number));
+    row
 }

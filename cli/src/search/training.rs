@@ -46,7 +46,7 @@ pub(super) type OnJudged<'a> = dyn FnMut(Job, Judged) -> Result<()> + 'a;
 
 /// Trains candidates and hands each over as soon as it is judged.
 ///
-/// On a processor, as many threads as the placement says take the largest candidate that nobody
+/// On a processor, as many threads as the placement says each take the next candidate that nobody
 /// has, so that a run that is killed loses only what was in flight. On another device an engine
 /// gets all of its candidates at once, since it may train them as one computation.
 ///
@@ -62,11 +62,14 @@ pub(super) fn train_all(
     let device = |job: &Job| evaluator.engines.get(job.engine).placement.device.as_str();
     let (mut alone, together): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| device(job) == "cpu");
-    alone.sort_by_cached_key(|job| Reverse(Costs::of(&job.candidate.graph).total.macs));
     let threads = alone
         .iter()
         .map(|job| evaluator.engines.get(job.engine).placement.threads);
     let n_threads = threads.max().unwrap_or(0).min(alone.len());
+    if n_threads > 1 {
+        // So that no large one is left for the end; one thread keeps the order of asking.
+        alone.sort_by_cached_key(|job| Reverse(Costs::of(&job.candidate.graph).total.macs));
+    }
     let queue = Mutex::new(VecDeque::from(alone));
     let mut groups: BTreeMap<usize, Vec<Job>> = BTreeMap::new();
     for job in together {

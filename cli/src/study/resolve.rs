@@ -355,7 +355,11 @@ fn read_dataset(mut table: Section<'_>) -> Result<DatasetSpec, StudyError> {
     let n_rows = table.size("n_rows", 1)?;
     let standardize = table.switch("standardize")?.unwrap_or(true);
     let validation = table.number("validation", expected, share)?;
-    let validation = validation.unwrap_or(defaults::VALIDATION_SHARE);
+    let validation = validation.unwrap_or_else(|| {
+        let known = firebrick_datasets::known();
+        let own = known.iter().find(|known| known.name == name);
+        own.map_or(defaults::VALIDATION_SHARE, |known| known.validation)
+    });
     let test = table
         .number("test", expected, share)?
         .unwrap_or(defaults::TEST_SHARE);

@@ -81,8 +81,12 @@ pub(super) fn read(
             )?
             .unwrap_or(Importance::unsaid()),
     };
-    for key in ["inherit", "importance"] {
-        if let Some(item) = section.item(key).filter(|_| !has_checkpoint) {
+    for (key, is_news) in [
+        ("inherit", inherit.inherit != defaults::INHERIT),
+        ("importance", inherit.importance != Importance::unsaid()),
+    ] {
+        // The default is no news: every study that was written as it was resolved has it.
+        if let Some(item) = section.item(key).filter(|_| is_news && !has_checkpoint) {
             let reason = "the study names no checkpoint (`load_name`) to start from";
             notices.push(Notice::new(section.path_of(key), &item.origin, reason));
         }
