@@ -15,3 +15,9 @@ fn a_network_with_every_op_on_pictures_trains_as_in_pytorch() {
     let reference = include_str!("../tests/parity/pictures.json");
     check_parity(&BurnEngine::cpu(), reference, 1e-5);
 }
+
+#[test]
+fn a_residual_network_with_depthwise_convolutions_trains_as_in_pytorch() {
+    let reference = include_str!("../tests/parity/stages.json");
+    check_parity(&BurnEngine::cpu(), reference, 1e-5);
+}

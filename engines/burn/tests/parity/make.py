@@ -104,6 +104,53 @@ output = output(classes)
         return self.classes(torch.cat([flat_0, flat_1, mean], dim=1))
 
 
+class Stages(nn.Module):
+    """What residual and depthwise networks have: a projection, strides, one group a channel.
+
+    Wide enough that the engine burn takes its fastest ways.
+    """
+
+    TEXT = """x = input[3, 8, 8]
+stem = conv2d(x, out=16, kernel=3, padding=1, bias=false)
+norm_0 = batch_norm(stem)
+relu_0 = relu(norm_0)
+conv_0 = conv2d(relu_0, out=16, kernel=3, padding=1, bias=false)
+norm_1 = batch_norm(conv_0)
+sum_0 = add(norm_1, relu_0)
+relu_1 = relu(sum_0)
+depthwise = conv2d(relu_1, out=16, kernel=3, stride=2, padding=1, groups=16, bias=false)
+norm_2 = batch_norm(depthwise)
+relu_2 = relu(norm_2)
+pointwise = conv2d(relu_2, out=24, kernel=1)
+projection = conv2d(relu_1, out=24, kernel=1, stride=2)
+sum_1 = add(pointwise, projection)
+relu_3 = relu(sum_1)
+mean = global_avg_pool(relu_3)
+classes = linear(mean, out=4)
+output = output(classes)
+"""
+    SHAPE, CLASSES, BATCH, ROWS = [3, 8, 8], 4, 3, 19 * 3 + 2
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 16, 3, padding=1, bias=False)
+        self.norm_0 = nn.BatchNorm2d(16)
+        self.conv_0 = nn.Conv2d(16, 16, 3, padding=1, bias=False)
+        self.norm_1 = nn.BatchNorm2d(16)
+        self.depthwise = nn.Conv2d(16, 16, 3, stride=2, padding=1, groups=16, bias=False)
+        self.norm_2 = nn.BatchNorm2d(16)
+        self.pointwise = nn.Conv2d(16, 24, 1)
+        self.projection = nn.Conv2d(16, 24, 1, stride=2)
+        self.classes = nn.Linear(24, 4)
+
+    def forward(self, x):
+        x = F.relu(self.norm_0(self.stem(x)))
+        x = F.relu(self.norm_1(self.conv_0(x)) + x)
+        narrow = F.relu(self.norm_2(self.depthwise(x)))
+        x = F.relu(self.pointwise(narrow) + self.projection(x))
+        return self.classes(x.mean(dim=(2, 3)))
+
+
 RUNS = {
     "jets": [
         {"optimizer": "adam", "learning_rate": 0.01},
@@ -175,6 +222,10 @@ RUNS = {
             "label_smoothing": 0.1,
             "gradient_clip_norm": 0.2,
         },
+    ],
+    "stages": [
+        {"optimizer": "sgd", "learning_rate": 0.02, "momentum": 0.9, "weight_decay": 0.01},
+        {"optimizer": "sgd", "learning_rate": 0.1},
     ],
 }
 
@@ -288,3 +339,4 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     write("jets", Jets())
     write("pictures", Pictures())
+    write("stages", Stages())

@@ -8,7 +8,7 @@ use super::product::{Layout, Left, Matrix, Write, multiply};
 use super::scratch::{self, Scratch};
 use super::simd::BLOCK;
 use super::winograd::Pictures;
-use super::{Numbers, Values, depthwise, each, values, vector, winograd};
+use super::{Numbers, Values, depthwise, each, in_pool, values, vector, winograd};
 
 /// Numbers of the columns that one thread makes at once, about: whole rows of places.
 const NUMBERS_A_JOB: usize = 1 << 17;
@@ -39,7 +39,7 @@ pub(crate) fn forward(
     let bias = bias.as_ref().map(Numbers::as_slice);
     let y = match geometry.way() {
         Way::Depthwise => depthwise::forward(x, weight, bias, &geometry),
-        Way::Winograd => winograd::forward(x, weight, bias, &geometry.pictures()),
+        Way::Winograd => in_pool(|| winograd::forward(x, weight, bias, &geometry.pictures())),
         Way::Columns => geometry.forward(x, weight, bias),
     };
     values(y, shape)
@@ -52,7 +52,7 @@ pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Va
     let (grad, weight) = (grad.as_slice(), weight.as_slice());
     let by_x = match geometry.way() {
         Way::Depthwise => depthwise::backward_x(grad, weight, &geometry),
-        Way::Winograd => winograd::backward_x(grad, weight, &geometry.pictures()),
+        Way::Winograd => in_pool(|| winograd::backward_x(grad, weight, &geometry.pictures())),
         Way::Columns => geometry.backward_x(grad, weight),
     };
     values(by_x, geometry.shape_in())
@@ -70,7 +70,7 @@ pub(crate) fn backward_weight(
     let (x, grad) = (x.as_slice(), grad.as_slice());
     vector(match geometry.way() {
         Way::Depthwise => depthwise::backward_weight(x, grad, &geometry),
-        Way::Winograd => winograd::backward_weight(x, grad, &geometry.pictures()),
+        Way::Winograd => in_pool(|| winograd::backward_weight(x, grad, &geometry.pictures())),
         Way::Columns => geometry.backward_weight(x, grad),
     })
 }

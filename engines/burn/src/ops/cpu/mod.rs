@@ -121,3 +121,8 @@ fn each<T: Send>(mut work: Vec<T>, act: impl Fn(T) + Sync + Send) {
         _ => work.into_par_iter().for_each(act),
     }
 }
+
+/// Does work of many steps on a thread of the pool, so that threads change hands only once.
+fn in_pool<T: Send>(act: impl FnOnce() -> T + Send) -> T {
+    rayon::scope(|_| act())
+}

@@ -9,8 +9,6 @@
 //! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, F(4x4, 3x3).
 //! Differs: the gradient by the weights keeps the tiles of the forward pass.
 
-use std::array::from_fn;
-
 use macerator::{Simd, Vector};
 use rayon::prelude::*;
 
@@ -309,13 +307,19 @@ fn transform_read<S: Simd>(x: &[f32], to: &mut [f32], job: Job, pictures: &Pictu
     let size = pictures.size_in;
     let channels = pictures.channels_in;
     for (tile, [picture, row, column]) in tiles(job, pictures).enumerate() {
-        let place = |y: usize, x: usize| {
-            let y = (row * TILE + y).checked_sub(pictures.padding[0]);
-            let x = (column * TILE + x).checked_sub(pictures.padding[1]);
-            let (y, x) = (y.filter(|y| *y < size[0])?, x.filter(|x| *x < size[1])?);
-            Some(((picture * size[0] + y) * size[1] + x) * channels)
-        };
-        let places: [[Option<usize>; READ]; READ] = from_fn(|y| from_fn(|x| place(y, x)));
+        let mut places = [[None; READ]; READ];
+        for y in 0..READ {
+            for x in 0..READ {
+                let down = (row * TILE + y).checked_sub(pictures.padding[0]);
+                let across = (column * TILE + x).checked_sub(pictures.padding[1]);
+                if let (Some(down), Some(across)) = (down, across)
+                    && down < size[0]
+                    && across < size[1]
+                {
+                    places[y][x] = Some(((picture * size[0] + down) * size[1] + across) * channels);
+                }
+            }
+        }
         for channel in (0..channels).step_by(S::lanes32()) {
             let mut across = [[splat::<S>(0.0); READ]; READ];
             for y in 0..READ {
@@ -339,12 +343,15 @@ fn transform_grad<S: Simd>(grad: &[f32], to: &mut [f32], job: Job, pictures: &Pi
     let size = pictures.size_out;
     let channels = pictures.channels_out;
     for (tile, [picture, row, column]) in tiles(job, pictures).enumerate() {
-        let place = |y: usize, x: usize| {
-            let (y, x) = (row * TILE + y, column * TILE + x);
-            let inside = y < size[0] && x < size[1];
-            inside.then_some(((picture * size[0] + y) * size[1] + x) * channels)
-        };
-        let places: [[Option<usize>; TILE]; TILE] = from_fn(|y| from_fn(|x| place(y, x)));
+        let mut places = [[None; TILE]; TILE];
+        for y in 0..TILE {
+            for x in 0..TILE {
+                let (down, across) = (row * TILE + y, column * TILE + x);
+                if down < size[0] && across < size[1] {
+                    places[y][x] = Some(((picture * size[0] + down) * size[1] + across) * channels);
+                }
+            }
+        }
         for channel in (0..channels).step_by(S::lanes32()) {
             let mut across = [[splat::<S>(0.0); READ]; TILE];
             for y in 0..TILE {
