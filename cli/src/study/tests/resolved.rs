@@ -166,7 +166,7 @@ fn the_vgg7_file_of_the_seed() {
     label = "NA"
     n_rows = "NA"
     standardize = true
-    validation = 0.2
+    validation = 0.1
     test = 0.2
 
     [search]
