@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use macerator::Simd;
 
-use super::sums::{job_size, total};
+use super::sums::{fold, job_size, repeated, total};
 use super::{Numbers, Values, each, scratch, values, vector};
 
 /// What [`forward`] keeps for the backward pass.
@@ -99,22 +99,23 @@ pub(crate) fn backward_x(
     let size = job_size(channels);
     let grads = grad.as_mut_slice().chunks_mut(size);
     let jobs = x.as_slice().chunks(size).zip(grads).collect();
-    each(jobs, |(x, grad)| combine(x, grad, &of_grad, &of_x, &shift));
+    let [of_grad, of_x, shift] = [of_grad, of_x, shift].map(|of| repeated(&of));
+    each(jobs, |(x, grad)| {
+        combine(x, grad, &of_grad, &of_x, &shift);
+    });
     grad.into_values(shape)
 }
 
 /// Scales and shifts each channel in place.
 pub(crate) fn forward_running(x: Values, scale: Tensor<1>, shift: Tensor<1>) -> Values {
     let shape = x.dims();
-    let (scale, shift) = (Numbers::of(scale), Numbers::of(shift));
+    let [scale, shift] = [scale, shift].map(|of| repeated(Numbers::of(of).as_slice()));
     let mut numbers = Numbers::of_places(x);
     let jobs = numbers
         .as_mut_slice()
         .chunks_mut(job_size(shape[1]))
         .collect();
-    each(jobs, |x| {
-        scale_places(x, scale.as_slice(), shift.as_slice())
-    });
+    each(jobs, |x| scale_places(x, &scale, &shift));
     numbers.into_values(shape)
 }
 
@@ -144,21 +145,25 @@ fn statistics(x: &[f32], channels: usize) -> (Vec<f64>, Vec<f64>) {
 #[macerator::with_simd]
 fn deviations<S: Simd>(x: &[f32], part: &mut [f32]) {
     let (means, squares) = part.split_at_mut(part.len() / 2);
-    let channels = means.len();
-    for place in x.chunks_exact(channels) {
-        for (sum, x) in means.iter_mut().zip(place) {
-            *sum += *x;
+    let mut sums = repeated(means);
+    for places in x.chunks(sums.len()) {
+        for (sum, x) in sums.iter_mut().zip(places) {
+            *sum += x;
         }
     }
-    let share = channels as f32 / x.len() as f32;
+    fold(&sums, means);
+    let share = means.len() as f32 / x.len() as f32;
     for mean in &mut *means {
         *mean *= share;
     }
-    for place in x.chunks_exact(channels) {
-        for ((square, mean), x) in squares.iter_mut().zip(&*means).zip(place) {
-            *square += (x - mean) * (x - mean);
+    let mean = repeated(means);
+    let mut sums = repeated(squares);
+    for places in x.chunks(sums.len()) {
+        for ((sum, mean), x) in sums.iter_mut().zip(&mean).zip(places) {
+            *sum += (x - mean) * (x - mean);
         }
     }
+    fold(&sums, squares);
 }
 
 /// `(x - mean) * scale + bias`.
@@ -166,24 +171,26 @@ fn scaled(x: &[f32], mean: &[f32], scale: &[f32], bias: &[f32]) -> Vec<f32> {
     let mut y = scratch::take(x.len());
     let size = job_size(mean.len());
     let jobs = x.chunks(size).zip(y.chunks_mut(size)).collect();
-    each(jobs, |(x, y)| normalise(x, y, mean, scale, bias));
+    let [mean, scale, bias] = [mean, scale, bias].map(repeated);
+    each(jobs, |(x, y)| normalise(x, y, &mean, &scale, &bias));
     y
 }
 
 #[macerator::with_simd]
 fn normalise<S: Simd>(x: &[f32], y: &mut [f32], mean: &[f32], scale: &[f32], bias: &[f32]) {
-    let channels = mean.len();
-    for (x, y) in x.chunks_exact(channels).zip(y.chunks_exact_mut(channels)) {
-        for channel in 0..channels {
-            y[channel] = (x[channel] - mean[channel]) * scale[channel] + bias[channel];
+    for (x, y) in x.chunks(mean.len()).zip(y.chunks_mut(mean.len())) {
+        let n = x.len();
+        let (y, mean, scale, bias) = (&mut y[..n], &mean[..n], &scale[..n], &bias[..n]);
+        for idx in 0..n {
+            y[idx] = (x[idx] - mean[idx]) * scale[idx] + bias[idx];
         }
     }
 }
 
 #[macerator::with_simd]
 fn scale_places<S: Simd>(x: &mut [f32], scale: &[f32], shift: &[f32]) {
-    for place in x.chunks_exact_mut(scale.len()) {
-        for ((x, scale), shift) in place.iter_mut().zip(scale).zip(shift) {
+    for places in x.chunks_mut(scale.len()) {
+        for ((x, scale), shift) in places.iter_mut().zip(scale).zip(shift) {
             *x = *x * scale + shift;
         }
     }
@@ -192,26 +199,29 @@ fn scale_places<S: Simd>(x: &mut [f32], scale: &[f32], shift: &[f32]) {
 /// Sums, for each channel, of the gradient and of the gradient times what differs from the mean.
 #[macerator::with_simd]
 fn sum_grad<S: Simd>(x: &[f32], grad: &[f32], mean: &[f32], sums: &mut [f32]) {
-    let channels = mean.len();
-    let (plain, along_x) = sums.split_at_mut(channels);
-    for (x, grad) in x.chunks_exact(channels).zip(grad.chunks_exact(channels)) {
-        for channel in 0..channels {
-            plain[channel] += grad[channel];
-            along_x[channel] += grad[channel] * (x[channel] - mean[channel]);
+    let (plain, along_x) = sums.split_at_mut(mean.len());
+    let (mut of_grad, mut of_both, mean) = (repeated(plain), repeated(along_x), repeated(mean));
+    for (x, grad) in x.chunks(mean.len()).zip(grad.chunks(mean.len())) {
+        let n = x.len();
+        let (grad, mean) = (&grad[..n], &mean[..n]);
+        let (of_grad, of_both) = (&mut of_grad[..n], &mut of_both[..n]);
+        for idx in 0..n {
+            of_grad[idx] += grad[idx];
+            of_both[idx] += grad[idx] * (x[idx] - mean[idx]);
         }
     }
+    fold(&of_grad, plain);
+    fold(&of_both, along_x);
 }
 
 #[macerator::with_simd]
 fn combine<S: Simd>(x: &[f32], grad: &mut [f32], of_grad: &[f32], of_x: &[f32], shift: &[f32]) {
-    let channels = shift.len();
-    for (x, grad) in x
-        .chunks_exact(channels)
-        .zip(grad.chunks_exact_mut(channels))
-    {
-        for channel in 0..channels {
-            grad[channel] =
-                grad[channel] * of_grad[channel] + x[channel] * of_x[channel] + shift[channel];
+    for (x, grad) in x.chunks(shift.len()).zip(grad.chunks_mut(shift.len())) {
+        let n = x.len();
+        let (grad, of_grad) = (&mut grad[..n], &of_grad[..n]);
+        let (of_x, shift) = (&of_x[..n], &shift[..n]);
+        for idx in 0..n {
+            grad[idx] = grad[idx] * of_grad[idx] + x[idx] * of_x[idx] + shift[idx];
         }
     }
 }

@@ -389,12 +389,21 @@ pub(super) fn start(y: &mut [f32], bias: Option<&[f32]>) -> Write {
 fn copy_columns<S: Simd>(x: &[f32], columns: &mut [f32], first: usize, geometry: &Geometry) {
     let channels = geometry.channels_in;
     let across = geometry.window.size_out[1];
+    let row = geometry.window.kernel[1];
     for (nth, column) in columns.chunks_exact_mut(geometry.width()).enumerate() {
         let made = [first + nth / across, nth % across];
-        for (tap, to) in column.chunks_exact_mut(channels).enumerate() {
-            match geometry.place(made, tap) {
-                Some(place) => to.copy_from_slice(&x[place..place + channels]),
-                None => to.fill(0.0),
+        for (down, to) in column.chunks_exact_mut(row * channels).enumerate() {
+            // A row of taps is one run, unless it hangs over the border.
+            let [start, end] = [0, row - 1].map(|tap| geometry.place(made, down * row + tap));
+            if let (Some(start), Some(end)) = (start, end) {
+                to.copy_from_slice(&x[start..end + channels]);
+                continue;
+            }
+            for (tap, to) in to.chunks_exact_mut(channels).enumerate() {
+                match geometry.place(made, down * row + tap) {
+                    Some(place) => to.copy_from_slice(&x[place..place + channels]),
+                    None => to.fill(0.0),
+                }
             }
         }
     }
