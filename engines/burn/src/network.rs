@@ -36,7 +36,7 @@ pub(crate) struct Tape(Vec<Kept>);
 enum Kept {
     Nothing,
     Values(Values),
-    Normalised(Normalised),
+    Normalised(Box<Normalised>),
     Maxima(Maxima),
 }
 
@@ -78,6 +78,15 @@ impl<'a> Network<'a> {
         }
     }
 
+    /// Prepares a graph such that the gradient by its input can be asked for, whatever is trained.
+    pub(crate) fn with_input(graph: &'a Graph, parameters: &Parameters) -> Self {
+        let network = Self::new(graph, parameters);
+        Self {
+            learns: vec![true; network.learns.len()],
+            ..network
+        }
+    }
+
     /// Returns the output, running statistics in use and dropout off: `[rows, classes, 1]`.
     pub(crate) fn predict(&self, parameters: &Parameters, x: Values) -> Values {
         self.run(x, |idx, inputs| self.infer(idx, parameters, inputs))
@@ -112,14 +121,37 @@ impl<'a> Network<'a> {
         output_grad: Values,
     ) -> Gradients {
         let mut gradients = parameters.gradients();
+        self.pass_back(parameters, tape, output_grad, &mut gradients);
+        gradients
+    }
+
+    /// Returns the gradient by the input, given the gradient by the output, of a network that was
+    /// prepared for it.
+    pub(crate) fn backward_to_input(
+        &self,
+        parameters: &Parameters,
+        tape: Tape,
+        output_grad: Values,
+    ) -> Option<Values> {
+        self.pass_back(parameters, tape, output_grad, &mut Gradients::unasked())
+    }
+
+    /// Notes the gradients that are asked for; returns that by the input, if anything needs it.
+    fn pass_back(
+        &self,
+        parameters: &Parameters,
+        tape: Tape,
+        output_grad: Values,
+        gradients: &mut Gradients,
+    ) -> Option<Values> {
         let mut grads: Vec<Option<Values>> = vec![None; self.inputs.len()];
         grads[self.inputs.len() - 1] = Some(output_grad);
-        for (idx, kept) in tape.0.into_iter().enumerate().rev() {
+        for (idx, kept) in tape.0.into_iter().enumerate().skip(1).rev() {
             // Before this node nothing learns, so nobody asks for the gradient by its result.
             let (true, Some(grad)) = (self.learns[idx], grads[idx].take()) else {
                 continue;
             };
-            let by_inputs = self.step_back(idx, parameters, kept, grad, &mut gradients);
+            let by_inputs = self.step_back(idx, parameters, kept, grad, gradients);
             for (input, by_input) in self.inputs[idx].iter().zip(by_inputs) {
                 grads[*input] = Some(match grads[*input].take() {
                     Some(sum) => sum + by_input,
@@ -127,7 +159,18 @@ impl<'a> Network<'a> {
                 });
             }
         }
-        gradients
+        grads[0].take()
+    }
+
+    /// Returns what the relus made, in the order of the graph, of a network that was prepared for
+    /// the gradient by its input.
+    pub(crate) fn relus(&self, tape: &Tape) -> Vec<Values> {
+        let nodes = self.graph.nodes().iter().zip(&tape.0);
+        let relus = nodes.filter_map(|(node, kept)| match (&node.op, kept) {
+            (Op::Relu, Kept::Values(result)) => Some(result.clone()),
+            _ => None,
+        });
+        relus.collect()
     }
 
     /// Returns the first node that would normalise a single value a channel in a batch of `rows`.

@@ -24,7 +24,7 @@ pub(crate) enum Maxima {
     /// By the kernels of this engine.
     Cpu(cpu::pool::Winners),
     /// By burn, with what was read.
-    Burn(Values, Tensor<4, Int>),
+    Burn(Box<(Values, Tensor<4, Int>)>),
 }
 
 /// Returns the largest value of each window and where it was.
@@ -35,23 +35,26 @@ pub(crate) fn forward_max_with_places(x: Values, window: &Window) -> (Values, Ma
     }
     let read = picture(x.clone(), window.size_in);
     let (y, indices) = module::max_pool2d_with_indices(read, max_options(window));
-    (places(y), Maxima::Burn(x, indices))
+    (places(y), Maxima::Burn(Box::new((x, indices))))
 }
 
 /// Returns the gradient by `x`: what a window passes on goes to its largest value.
 pub(crate) fn backward_max(maxima: Maxima, grad: Values, window: &Window) -> Values {
     match maxima {
         Maxima::Cpu(winners) => cpu::pool::backward(&winners, grad, window),
-        Maxima::Burn(x, indices) => places(module::max_pool2d_with_indices_backward(
-            picture(x, window.size_in),
-            window.kernel,
-            window.stride,
-            window.padding,
-            [1, 1],
-            false,
-            picture(grad, window.size_out),
-            indices,
-        )),
+        Maxima::Burn(kept) => {
+            let (x, indices) = *kept;
+            places(module::max_pool2d_with_indices_backward(
+                picture(x, window.size_in),
+                window.kernel,
+                window.stride,
+                window.padding,
+                [1, 1],
+                false,
+                picture(grad, window.size_out),
+                indices,
+            ))
+        }
     }
 }
 

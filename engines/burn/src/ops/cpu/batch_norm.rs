@@ -64,7 +64,7 @@ pub(crate) fn backward_affine(kept: &Kept, grad: Values) -> (Tensor<1>, Tensor<1
     let mut sums = vec![0.0; pairs.len() * 2 * channels];
     let jobs = pairs.zip(sums.chunks_exact_mut(2 * channels)).collect();
     each(jobs, |((x, grad), sums)| {
-        sum_grad(x, grad, &kept.mean, sums)
+        sum_grad(x, grad, &kept.mean, sums);
     });
     let sum = |at: usize| total(&sums, at, 2 * channels);
     let inverse = kept.inverse_deviation.iter().enumerate();

@@ -289,7 +289,7 @@ impl Geometry {
                     let of_pictures = columns.chunks_exact_mut(places * width);
                     let work = x.chunks_exact(picture).zip(of_pictures);
                     each(work.collect(), |(x, columns)| {
-                        copy_columns(x, columns, 0, self)
+                        copy_columns(x, columns, 0, self);
                     });
                     &*columns
                 }

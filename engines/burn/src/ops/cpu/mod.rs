@@ -8,6 +8,11 @@
 //! that carry such values keep the shape that all ops agree on, `[rows, channels, places]`, and
 //! have the strides of the other order, so that ops which stay with burn read them correctly.
 #![expect(
+    clippy::extra_unused_type_parameters,
+    reason = "`with_simd` compiles a function once for each kind of vectors that it is generic over, \
+              and compilers find the vectors of plain loops"
+)]
+#![expect(
     clippy::needless_range_loop,
     reason = "loops over registers have to be unrolled, which they are when written with indices"
 )]

@@ -23,7 +23,7 @@ pub(crate) fn backward(result: Values, grad: Values) -> Values {
     let results = result.as_slice().chunks(NUMBERS_A_JOB);
     let grads = grad.as_mut_slice().chunks_mut(NUMBERS_A_JOB);
     each(results.zip(grads).collect(), |(result, grad)| {
-        pass(result, grad)
+        pass(result, grad);
     });
     grad.into_values(shape)
 }

@@ -7,14 +7,17 @@ use std::sync::{Mutex, PoisonError};
 /// Shorter vectors are left to the allocator.
 const SHORTEST: usize = 1 << 12;
 
+/// Vectors that the pool has at most: more than a step of a network of 20 layers gives back.
+const LONGEST: usize = 64;
+
 /// What is not in use, the longest unused first.
 static POOL: Mutex<VecDeque<Vec<f32>>> = Mutex::new(VecDeque::new());
 
 /// Returns so many numbers of any value.
 ///
 /// Takes the shortest vector of the pool that is long enough, unless much of it would lie idle.
-/// When none fits, others that have not been in use for the longest time are freed first, so that
-/// the pool does not add to the most memory that was ever in use.
+/// When none fits, shorter ones that have not been in use for the longest time are freed first, as
+/// many numbers at most, so that networks of other sizes leave little behind.
 pub(super) fn take(n_numbers: usize) -> Vec<f32> {
     if n_numbers < SHORTEST {
         return vec![0.0; n_numbers];
@@ -30,13 +33,13 @@ pub(super) fn take(n_numbers: usize) -> Vec<f32> {
         numbers.truncate(n_numbers);
         return numbers;
     }
-    let mut n_freed = 0;
-    while n_freed < n_numbers
-        && let Some(oldest) = pool.pop_front()
-    {
-        n_freed += oldest.len();
+    let mut room = n_numbers;
+    while let Some(idx) = pool.iter().position(|numbers| numbers.len() <= room) {
+        let oldest = pool.remove(idx).unwrap_or_default();
+        room -= oldest.len();
         freed.push(oldest);
     }
+    // Freeing takes long, so other threads don't wait for it.
     drop(pool);
     drop(freed);
     vec![0.0; n_numbers]
@@ -49,6 +52,9 @@ pub(super) fn give(mut numbers: Vec<f32>) {
         numbers.resize(numbers.capacity(), 0.0);
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         pool.push_back(numbers);
+        if pool.len() > LONGEST {
+            pool.pop_front();
+        }
     }
 }
 

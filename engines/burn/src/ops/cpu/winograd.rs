@@ -244,7 +244,14 @@ fn run(x: &[f32], kernels: &[f32], bias: Option<&[f32]>, pictures: &Pictures) ->
             start += blocks(channels_out) * BLOCK * job.n_tiles;
         }
         work.into_par_iter().for_each(|(job, start, y)| {
-            transform_made(&made[start..], point, y, bias, *job, pictures);
+            transform_made(
+                &made[start..],
+                point,
+                y,
+                bias.unwrap_or(&[]),
+                *job,
+                pictures,
+            );
         });
     }
     y
@@ -368,13 +375,13 @@ fn transform_grad<S: Simd>(grad: &[f32], to: &mut [f32], job: Job, pictures: &Pi
     }
 }
 
-/// Transforms products into the places of tiles: `Aᵀ m A`, and adds the bias.
+/// Transforms products into the places of tiles: `Aᵀ m A`, and adds the bias unless it is empty.
 #[macerator::with_simd]
-fn transform_made<'a, S: Simd>(
+fn transform_made<S: Simd>(
     made: &[f32],
     point: usize,
     y: &mut [f32],
-    bias: Option<&'a [f32]>,
+    bias: &[f32],
     job: Job,
     pictures: &Pictures,
 ) {
@@ -394,8 +401,8 @@ fn transform_made<'a, S: Simd>(
                     across[y] = gather(at_points(&made[y * READ * point..], point));
                 }
                 let bias = match bias {
-                    Some(bias) => load_part::<S>(&bias[channel..]),
-                    None => splat(0.0),
+                    [] => splat::<S>(0.0),
+                    bias => load_part(&bias[channel..]),
                 };
                 for x in 0..TILE {
                     let places = gather(self::column(&across, x));
