@@ -57,6 +57,8 @@ pub(crate) enum Command {
   firebrick search --config jsc-three_by_type_grid.toml --accelerator cpu --dataset jets-sim
   firebrick search --dataset jsc --data jets.csv --strategy brute --out results
   firebrick search --config study.toml --dry-run      size, trials and engine, nothing trained
+  firebrick search --config study.toml --load-name base.safetensors
+                                                      start from what `train --save` left
 
 Files in --out DIR: best.json, log.json, config.toml, checkpoints/.
 Exit codes: 0 done, 1 no usable trial, 2 wrong usage, 130 interrupted (trials kept).")]
@@ -66,10 +68,12 @@ Exit codes: 0 done, 1 no usable trial, 2 wrong usage, 130 interrupted (trials ke
   firebrick train jsc-d jets-sim --max-epochs 10 --batch-size 256
   firebrick train jsc-d jsc --data jets.csv --learning-rate 0.01
   firebrick train jsc-d jets-sim --dry-run --format json
+  firebrick train vgg-tiny cifar10 --data cifar10 --save base.safetensors
+  firebrick search --config widths.toml --load-name base.safetensors
 
 Files in --out DIR: metrics.csv, accuracy.svg, loss.svg, config.toml,
 checkpoints/best.safetensors.")]
-    Train(RunArgs),
+    Train(TrainArgs),
     /// Judge a trained network on the test split
     #[command(after_help = "Example:
   firebrick test jsc-d jets-sim --load-name firebrick_output/jsc-d_jets-sim/checkpoints/best.safetensors")]
@@ -120,6 +124,16 @@ with widen.toml:
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What a training is about.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    /// Put the trained weights into this file as well, for `--load-name`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
 }
 
 /// What a transform is about.

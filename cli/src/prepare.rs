@@ -206,19 +206,32 @@ pub(crate) fn dataset(loaded: &Loaded, environment: &Environment) -> Result<Data
 }
 
 /// Returns how a study trains on some data: rows of numbers are not changed as pictures are.
-pub(crate) fn recipe(recipe: &Recipe, dataset: &Dataset) -> Recipe {
+///
+/// # Errors
+/// If pictures would be cut away or blotted out as a whole.
+pub(crate) fn recipe(loaded: &Loaded, recipe: &Recipe, dataset: &Dataset) -> Result<Recipe> {
+    let Augment { crop, cutout, .. } = recipe.augment;
     let augment = match dataset.train.features {
         Features::Pixels { .. } => recipe.augment,
         Features::Numbers(_) => Augment::NONE,
     };
+    let name = &dataset.name;
     if augment != recipe.augment {
-        let name = &dataset.name;
         eprintln!("note: `augment` has no effect: `{name}` has rows of numbers, not pictures");
     }
-    Recipe {
+    let side = dataset.input_shape.iter().skip(1).min().copied();
+    for (key, size) in [("augment.crop", crop), ("augment.cutout", cutout)] {
+        if augment != Augment::NONE && side.is_some_and(|side| size >= side) {
+            let side = side.unwrap_or_default();
+            let what = format!("`{key}` is {size}: nothing would be left of pictures {side} wide");
+            let hint = "usual for small pictures: `crop = 4`, `cutout = 8`".to_owned();
+            return Err(blamed(loaded.blame(Subject::Key(key), what, Some(hint))));
+        }
+    }
+    Ok(Recipe {
         augment,
         ..recipe.clone()
-    }
+    })
 }
 
 /// Reads a checkpoint and checks that it fits a network.

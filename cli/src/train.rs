@@ -14,9 +14,10 @@ use firebrick_core::engine::{
 use firebrick_core::pass::Table;
 use firebrick_core::random::trial_seed;
 
-use crate::args::{Format, RunArgs};
+use crate::args::{Format, TrainArgs};
 use crate::dry_run;
 use crate::environment::Environment;
+use crate::failure::failure;
 use crate::interrupt;
 use crate::output::files;
 use crate::output::plot::{self, Chart, Curve};
@@ -28,11 +29,12 @@ use crate::study::{Loaded, Verb};
 
 /// Trains the base network and returns the exit code: 0 done, 1 it went wrong, 130 interrupted.
 pub(crate) fn run(
-    args: &RunArgs,
+    args: &TrainArgs,
     environment: &Environment,
     plugins: &Plugins,
     format: Format,
 ) -> Result<ExitCode> {
+    let TrainArgs { run: args, save } = args;
     let loaded = prepare::study(args, &prepare::run_options(args), Verb::Train)?;
     let study = &loaded.study;
     let base = prepare::base(&loaded, &plugins.registry, environment)?;
@@ -49,6 +51,9 @@ pub(crate) fn run(
     if args.dry_run {
         describe();
         return Ok(dry_run::end());
+    }
+    if let Some(file) = save {
+        can_be_written(file)?;
     }
     let out = prepare::out_folder(args, study);
     let _folder = files::fresh_folder(&out)?;
@@ -73,7 +78,7 @@ pub(crate) fn run(
         weights: base.weights.clone(),
     }];
     let chosen = engines.base();
-    let recipe = prepare::recipe(&study.recipe, &base.dataset);
+    let recipe = prepare::recipe(&loaded, &study.recipe, &base.dataset)?;
     let job = TrainJob {
         candidates: &candidates,
         train: base.dataset.train.rows(),
@@ -99,9 +104,17 @@ pub(crate) fn run(
         None => return Err(anyhow!("the engine returned no result")),
     };
     write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
-    write_checkpoint(&out, &candidates[0], &trained)?;
+    let checkpoint = checkpoint(&candidates[0], &trained);
+    write_checkpoint(&out, &checkpoint)?;
+    if let Some(file) = save {
+        files::write(file, &checkpoint)?;
+    }
     print(&trained, format);
     eprintln!("results are in `{}`", out.display());
+    if let Some(file) = save {
+        let file = file.display();
+        eprintln!("the weights are in `{file}`: start from them with `--load-name {file}`");
+    }
     Ok(match interrupt::interrupted() {
         true => ExitCode::from(interrupt::EXIT_CODE),
         false => ExitCode::SUCCESS,
@@ -211,18 +224,38 @@ fn write_curves(out: &Path, subject: &str, epochs: &[Epoch]) -> Result<()> {
     plot::write(&out.join("loss.svg"), &loss)
 }
 
-fn write_checkpoint(out: &Path, candidate: &Candidate, trained: &Trained) -> Result<()> {
-    let folder = out.join("checkpoints");
-    std::fs::create_dir_all(&folder)
-        .with_context(|| format!("can't make `{}`", folder.display()))?;
+/// Returns the kept weights as a file, with what they are.
+fn checkpoint(candidate: &Candidate, trained: &Trained) -> Vec<u8> {
     let notes = BTreeMap::from([
         ("graph".to_owned(), candidate.graph.to_string()),
         ("epoch".to_owned(), trained.kept_epoch.to_string()),
     ]);
-    files::write(
-        &folder.join("best.safetensors"),
-        trained.weights.to_safetensors(&notes),
-    )
+    trained.weights.to_safetensors(&notes)
+}
+
+fn write_checkpoint(out: &Path, checkpoint: &[u8]) -> Result<()> {
+    let folder = out.join("checkpoints");
+    std::fs::create_dir_all(&folder)
+        .with_context(|| format!("can't make `{}`", folder.display()))?;
+    files::write(&folder.join("best.safetensors"), checkpoint)
+}
+
+/// Checks before hours of training that there is a folder for a file.
+fn can_be_written(file: &Path) -> Result<()> {
+    let refuse = |why: &str, hint: &str| {
+        let what = format!("can't save the weights as `{}`: {why}", file.display());
+        Err(failure(what, hint))
+    };
+    if file.is_dir() {
+        return refuse("it is a folder", "name a file: `--save base.safetensors`");
+    }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match folder.is_none_or(Path::is_dir) {
+        true => Ok(()),
+        false => refuse("its folder does not exist", "make the folder first"),
+    }
 }
 
 /// Prints the epoch whose weights were kept.

@@ -139,7 +139,7 @@ fn log(records: &[Record]) -> String {
             "user_attrs_software_metrics".into(),
             numbers(&record.software),
         );
-        let (state, reason) = state(&record.trial.outcome);
+        let (state, reason) = state(&record.trial);
         entry.insert("state".into(), state.into());
         entry.insert("datetime_start".into(), record.start_ms.into());
         entry.insert("datetime_complete".into(), record.end_ms.into());
@@ -170,13 +170,20 @@ pub(crate) fn metrics_of(evaluation: &Evaluation) -> Vec<(String, f64)> {
 }
 
 /// Returns MASE's (that is, Optuna's) name of a state, and the reason if there is one.
-fn state(outcome: &Outcome) -> (&'static str, Option<String>) {
-    match outcome {
+fn state(trial: &Trial) -> (&'static str, Option<String>) {
+    match &trial.outcome {
         Outcome::Complete { .. } => ("COMPLETE", None),
-        Outcome::Pruned { step } => ("PRUNED", Some(format!("stopped after epoch {step}"))),
+        Outcome::Pruned { step } => ("PRUNED", Some(stopped(trial, *step))),
         Outcome::Infeasible { reason } => ("FAIL", Some(format!("infeasible: {reason}"))),
         Outcome::Failed { reason } => ("FAIL", Some(reason.clone())),
     }
+}
+
+/// Returns when a trial was stopped, and how good it was by then.
+pub(crate) fn stopped(trial: &Trial, step: u64) -> String {
+    let last = trial.intermediate.last();
+    let accuracy = last.map(|(_, accuracy)| format!(" at accuracy {accuracy:.4}"));
+    format!("stopped after epoch {step}{}", accuracy.unwrap_or_default())
 }
 
 fn value(record: &Record) -> Value {

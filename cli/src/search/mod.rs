@@ -18,9 +18,11 @@ use std::time::Duration;
 use anyhow::Result;
 use firebrick_core::Json;
 use firebrick_core::engine::{Epoch, Verdict};
+use firebrick_core::graph::Graph;
 use firebrick_core::pass::Pass;
 use firebrick_core::registry::{Kind, Registry};
 use firebrick_core::strategy::{Strategy, StrategyError, Study as StrategyStudy};
+use firebrick_core::trial::Outcome;
 use firebrick_core::value::Params;
 use serde_json::Map;
 
@@ -87,7 +89,10 @@ pub(crate) fn run(
         .build(&[])
         .map_err(|reason| anyhow::anyhow!("can't measure the base: {reason}"))?;
     let measured = base_metrics.iter().map(|(name, _)| name.as_str());
-    loaded.check_metrics(measured).map_err(prepare::blamed)?;
+    let measurable = || measurable(registry, &builder.base);
+    loaded
+        .check_metrics(measured, measurable)
+        .map_err(prepare::blamed)?;
     let strategy_study = StrategyStudy {
         space: space.space.clone(),
         directions: search.goal.directions(),
@@ -140,7 +145,7 @@ pub(crate) fn run(
         eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
     }
 
-    let recipe = prepare::recipe(&search.recipe, &base.dataset);
+    let recipe = prepare::recipe(&loaded, &search.recipe, &base.dataset)?;
     let evaluator = Evaluator {
         builder: &builder,
         goal: &search.goal,
@@ -268,6 +273,24 @@ fn analyses(loaded: &Loaded, search: &Search, registry: &Registry) -> Result<Vec
     search.analyses.iter().map(analysis).collect()
 }
 
+/// Returns every metric that an analysis measures without being told how, with the analysis.
+fn measurable(registry: &Registry, base: &Graph) -> Vec<(String, String)> {
+    let passes = registry
+        .entries()
+        .iter()
+        .filter(|entry| entry.manifest.kind == Kind::Pass);
+    let metrics = passes.flat_map(|entry| {
+        let name = &entry.manifest.name;
+        let no_args = Json::Object(Map::new());
+        let measured = setup::pass(registry, name)
+            .ok()
+            .and_then(|pass| pass.apply(base, &no_args).ok());
+        let metrics = measured.map(|(_, info)| info.metrics).unwrap_or_default();
+        metrics.into_keys().map(|metric| (metric, name.clone()))
+    });
+    metrics.collect()
+}
+
 fn to_duration(seconds: f64) -> Option<Duration> {
     // A limit that no clock can hold is no limit.
     Duration::try_from_secs_f64(seconds).ok()
@@ -310,18 +333,54 @@ fn kept(n_trials: usize) -> String {
 
 fn say_end(end: End, progressed: &Progressed, size: Option<u128>) {
     let n_trials = progressed.records.len();
+    let lost = lost(progressed);
     match end {
-        End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials"),
+        End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials{lost}"),
         End::Stopped if interrupt::interrupted() => {
-            eprintln!("interrupted: {}", kept(n_trials));
+            eprintln!("interrupted: {}{lost}", kept(n_trials));
         }
-        End::Stopped => eprintln!("time is over: {}", kept(n_trials)),
+        End::Stopped => eprintln!("time is over: {}{lost}", kept(n_trials)),
         End::Spent => {
             let left = size.map(|size| size.saturating_sub(n_trials as u128));
-            if let Some(left) = left.filter(|left| *left > 0) {
-                eprintln!("trials done: {n_trials}, candidates left: {left}");
+            let left = left
+                .filter(|left| *left > 0)
+                .map(|left| format!(", candidates left: {left}"));
+            if left.is_some() || !lost.is_empty() {
+                let left = left.unwrap_or_default();
+                eprintln!("trials done: {n_trials}{lost}{left}");
             }
         }
+    }
+}
+
+/// Returns how many trials came to nothing, by why, in brackets; empty if there is none.
+fn lost(progressed: &Progressed) -> String {
+    let count = |is_one: fn(&Outcome) -> bool, word: &str| {
+        let outcomes = progressed
+            .records
+            .iter()
+            .map(|record| &record.trial.outcome);
+        let n_trials = outcomes.filter(|outcome| is_one(outcome)).count();
+        (n_trials > 0).then(|| format!("{n_trials} {word}"))
+    };
+    let lost = [
+        count(
+            |outcome| matches!(outcome, Outcome::Pruned { .. }),
+            "stopped early",
+        ),
+        count(
+            |outcome| matches!(outcome, Outcome::Infeasible { .. }),
+            "infeasible",
+        ),
+        count(
+            |outcome| matches!(outcome, Outcome::Failed { .. }),
+            "failed",
+        ),
+    ];
+    let lost: Vec<String> = lost.into_iter().flatten().collect();
+    match lost.is_empty() {
+        true => String::new(),
+        false => format!(" ({})", lost.join(", ")),
     }
 }
 

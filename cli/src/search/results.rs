@@ -168,7 +168,12 @@ pub(super) fn line(record: &Record) -> String {
                 params.join(", ")
             )
         }
-        Outcome::Pruned { step } => format!("trial {number}: stopped after epoch {step}"),
+        Outcome::Pruned { step } => {
+            format!(
+                "trial {number}: {}",
+                artifacts::stopped(&record.trial, *step)
+            )
+        }
         Outcome::Infeasible { reason } => format!("trial {number}: infeasible: {reason}"),
         Outcome::Failed { reason } => format!("trial {number}: failed: {reason}"),
     }

@@ -35,6 +35,16 @@ impl Constraint {
         format!("{}{}", self.metric, end.map_or("", |(end, _)| end))
     }
 
+    /// Returns whether no value keeps within this and another constraint.
+    fn excludes(&self, other: &Self) -> bool {
+        let (most, least) = match (self.side, other.side) {
+            (Side::Below, Side::Above) => (self.limit, other.limit),
+            (Side::Above, Side::Below) => (other.limit, self.limit),
+            _ => return false,
+        };
+        self.metric == other.metric && most < least
+    }
+
     /// Returns how a value breaks the constraint, if it does.
     pub(crate) fn broken_by(&self, value: f64) -> Option<String> {
         let (breaks, word) = match self.side {
@@ -50,7 +60,7 @@ impl Constraint {
 
 /// Reads `[search.constraints]`; whether something measures the metrics is checked later.
 pub(super) fn read(section: &Section<'_>) -> Result<Vec<Constraint>, StudyError> {
-    let mut constraints = Vec::new();
+    let mut constraints: Vec<Constraint> = Vec::new();
     for entry in section.rest() {
         let path = section.path_of(&entry.key);
         let named = SIDES.iter().find_map(|(end, side)| {
@@ -68,11 +78,21 @@ pub(super) fn read(section: &Section<'_>) -> Result<Vec<Constraint>, StudyError>
             Raw::Float(limit) if limit.is_finite() => limit,
             _ => return Err(misfit(&path, &entry.item, "a finite number")),
         };
-        constraints.push(Constraint {
+        let constraint = Constraint {
             metric,
             side,
             limit,
-        });
+        };
+        if let Some(other) = constraints.iter().find(|other| constraint.excludes(other)) {
+            let what = format!(
+                "`{path}` = {} and `{}` = {} leave nothing between them",
+                number(limit),
+                other.key(),
+                number(other.limit)
+            );
+            return Err(StudyError::at(&entry.item.origin, what));
+        }
+        constraints.push(constraint);
     }
     Ok(constraints)
 }

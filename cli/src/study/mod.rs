@@ -208,33 +208,33 @@ impl Loaded {
     /// Checks that every metric of the goal is one of the training or one that was measured by
     /// the analyses on the base network, and that every constraint is on one of the latter.
     ///
+    /// `measurable` returns all metrics that analyses could measure, each with its analysis; it is
+    /// asked only where one is missing.
+    ///
     /// # Errors
-    /// [`StudyError`] names the first metric that nothing measures, and the nearest that is.
+    /// [`StudyError`] names the first metric that nothing measures, and what would help.
     pub(crate) fn check_metrics<'a>(
         &self,
         measured: impl IntoIterator<Item = &'a str>,
+        measurable: impl FnOnce() -> Vec<(String, String)>,
     ) -> Result<(), StudyError> {
         let Some(search) = &self.study.search else {
             return Ok(());
         };
         let measured: Vec<&str> = measured.into_iter().collect();
-        for constraint in &search.constraints {
+        let limited = search.constraints.iter().find(|constraint| {
             let metric = constraint.metric.as_str();
-            if !measured.contains(&metric) {
-                let key = format!("search.constraints.{}", constraint.key());
-                let (what, hint) = match SOFTWARE_METRICS.contains(&metric) {
-                    true => (
-                        format!("`{key}`: `{metric}` is known only after training"),
-                        format!("known before: `{}`", measured.join("`, `")),
-                    ),
-                    false => (
-                        format!("`{key}`: unknown metric `{metric}`"),
-                        did_you_mean(metric, measured.iter().copied())
-                            .unwrap_or_else(|| format!("known: `{}`", measured.join("`, `"))),
-                    ),
-                };
-                return Err(self.blame(Subject::Key(&key), what, Some(hint)));
-            }
+            !measured.contains(&metric)
+        });
+        if let Some(constraint) = limited {
+            let metric = constraint.metric.as_str();
+            let key = format!("search.constraints.{}", constraint.key());
+            let hint = missing(metric, &measured, &measurable());
+            let what = match SOFTWARE_METRICS.contains(&metric) {
+                true => format!("`{key}`: `{metric}` is known only after training"),
+                false => format!("`{key}`: unknown metric `{metric}`"),
+            };
+            return Err(self.blame(Subject::Key(&key), what, Some(hint)));
         }
         let known: Vec<&str> = SOFTWARE_METRICS.into_iter().chain(measured).collect();
         let metrics = search
@@ -245,8 +245,7 @@ impl Loaded {
         match metrics.into_iter().find(|metric| !known.contains(metric)) {
             None => Ok(()),
             Some(metric) => {
-                let hint = did_you_mean(metric, known.iter().copied())
-                    .unwrap_or_else(|| format!("known: `{}`", known.join("`, `")));
+                let hint = missing(metric, &known, &measurable());
                 let what = format!("unknown metric `{metric}`");
                 Err(self.blame(Subject::Metric(metric), what, Some(hint)))
             }
@@ -304,6 +303,23 @@ impl Loaded {
         let key = "search.strategy.setup.sampler";
         self.places.contains_key(key) && self.notices.iter().all(|notice| notice.key != key)
     }
+}
+
+/// Returns what helps where a metric is missing: the analysis that measures it, the nearest name, or
+/// all there are.
+fn missing(metric: &str, known: &[&str], measurable: &[(String, String)]) -> String {
+    if let Some((_, analysis)) = measurable.iter().find(|(name, _)| name == metric) {
+        let table = section::join("search.strategy.hw_runner", analysis);
+        return format!("`[{table}]` measures it");
+    }
+    let mut names: Vec<&str> = known.to_vec();
+    for (name, _) in measurable {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
+        }
+    }
+    did_you_mean(metric, names.iter().copied())
+        .unwrap_or_else(|| format!("known: `{}`", names.join("`, `")))
 }
 
 /// Notes where each key stands.

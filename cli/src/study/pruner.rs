@@ -52,6 +52,27 @@ pub(super) fn read(mut table: Section<'_>) -> Result<Option<Pruner>, StudyError>
     Ok(pruner)
 }
 
+/// Returns why a pruner can't stop any trial of a search, if it can't.
+pub(super) fn idle(pruner: &Pruner, max_epochs: usize, n_trials: u64) -> Option<String> {
+    // A trial that ends with an epoch is not stopped after it.
+    let first_look = match pruner {
+        Pruner::Median(median) => median.n_warmup_epochs.saturating_add(1),
+        Pruner::Asha(asha) => asha.min_epochs,
+    };
+    if first_look >= max_epochs {
+        return Some(format!(
+            "trials end after {max_epochs} epochs, and are looked at after {first_look} first"
+        ));
+    }
+    match pruner {
+        Pruner::Median(median) if median.n_startup_trials as u64 >= n_trials => Some(format!(
+            "`n_startup_trials` is {}, there are {n_trials} trials",
+            median.n_startup_trials
+        )),
+        _ => None,
+    }
+}
+
 #[derive(Clone, Copy)]
 enum Kind {
     Median,

@@ -3,6 +3,7 @@
 use firebrick_core::Json;
 use firebrick_core::hint::did_you_mean;
 use firebrick_core::images::Augment;
+use firebrick_core::inherit::Inherit;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 
 use super::error::{Notice, StudyError};
@@ -189,6 +190,14 @@ pub(super) fn resolve(
         }
         None => None,
     };
+    if verb == Verb::Search
+        && let Some(item) = root.item("load_name")
+        && let Some(search) = &search
+        && search.inherit.inherit == Inherit::None
+    {
+        let reason = "`search.inherit` is `none`: candidates start from noise";
+        notices.push(Notice::new("load_name", &item.origin, reason));
+    }
     let recipes = [Some(&recipe), search.as_ref().map(|search| &search.recipe)];
     if !recipes.into_iter().flatten().any(falls_in_steps) {
         note_idle_steps(&mut root, &recipe, notices);

@@ -102,6 +102,7 @@ pub(super) fn read(
     let goal = goal::read(&table.section("metrics")?, &mut setup, notices)?;
     let analyses = passes::read(&table.section("hw_runner")?)?;
     let pruner = pruner::read(table.section("pruner")?)?;
+    let pruner_item = table.item("pruner");
     let recipe = read_sw_runner(table.section("sw_runner")?, recipe, notices)?;
     if let Some(item) = table.item("eval_mode") {
         table.switch("eval_mode")?;
@@ -114,6 +115,11 @@ pub(super) fn read(
     }
     table.finish()?;
     let n_trials = setup.whole("n_trials", 1)?.unwrap_or(defaults::N_TRIALS);
+    if let (Some(item), Some(pruner)) = (pruner_item, &pruner)
+        && let Some(reason) = pruner::idle(pruner, recipe.max_epochs, n_trials)
+    {
+        notices.push(Notice::new("search.strategy.pruner", &item.origin, reason));
+    }
     let n_jobs = read_n_jobs(&mut setup)?;
     let positive = |seconds: f64| seconds > 0.0;
     let timeout_s = setup.number("timeout", "a number of seconds above 0", positive)?;

@@ -568,7 +568,7 @@ fn blames_the_line_of_a_name_that_is_looked_up_later() {
         blame(Subject::Analysis("latency"), "unknown pass `latency`"),
         blame(Subject::SpacePass("quantize"), "unknown pass `quantize`"),
         blame(Subject::Key("engine"), "no engine was found"),
-        shown(&loaded.check_metrics(["latency"]).unwrap_err()),
+        shown(&loaded.check_metrics(["latency"], Vec::new).unwrap_err()),
     ];
     insta::assert_snapshot!(errors.join("\n"), @"
     unknown model `vgg7` in `studies/x.toml`, line 1
