@@ -2,9 +2,11 @@
 
 mod checks;
 mod population;
+mod zero_cost;
 
 pub use checks::{check_input, check_job, check_rows, check_weights, row_width};
 pub use population::{panic_message, train_population};
+pub use zero_cost::ZeroCost;
 
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -84,6 +86,27 @@ pub trait Engine: Send + Sync {
             ))),
             None => Ok(Evaluation::of(&logits, rows.labels)),
         }
+    }
+
+    /// Returns what zero-cost metrics say of a network that is not trained, one number a metric,
+    /// in their order. All rows are one batch.
+    ///
+    /// Asked for no metric, it only says whether it can score the graph: weights and rows are not
+    /// looked at. By default, an engine has no zero-cost metrics.
+    ///
+    /// # Errors
+    /// [`EngineError`] if the engine has no such metrics or the network does not have what one
+    /// counts, or if the weights or the rows do not fit the graph.
+    fn score(
+        &self,
+        _graph: &Graph,
+        _weights: &Weights,
+        _rows: Rows<'_>,
+        _metrics: &[ZeroCost],
+        _placement: &Placement,
+    ) -> Result<Vec<f64>, EngineError> {
+        let reason = "engine has no zero-cost metrics";
+        Err(EngineError::Other(reason.to_owned()))
     }
 }
 

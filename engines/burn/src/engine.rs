@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use firebrick_core::dataset::FeatureRows;
+use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
-    Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, check_input,
-    check_job, check_weights, panic_message, train_population,
+    Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, ZeroCost,
+    check_input, check_job, check_rows, check_weights, panic_message, train_population,
 };
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::register_engine;
@@ -15,7 +15,7 @@ use serde::Deserialize;
 
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::{rows, train};
+use crate::{rows, train, zero_cost};
 
 /// Trains any network with the burn library, on the CPU.
 ///
@@ -26,7 +26,7 @@ use crate::{rows, train};
 /// Candidates train side by side, one a thread; the result is the same, bit for bit, however many
 /// threads there are; operations of large networks use all cores besides. A batch normalisation
 /// that is frozen uses its running statistics and leaves them as they are. A last batch of a
-/// single row joins the batch before it.
+/// single row joins the batch before it. It computes zero-cost metrics.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {}
@@ -127,6 +127,29 @@ impl Engine for BurnEngine {
         };
         catch_unwind(AssertUnwindSafe(compute))
             .map_err(|panic| EngineError::Other(panic_message(&*panic)))
+    }
+
+    fn score(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        rows: Rows<'_>,
+        metrics: &[ZeroCost],
+        placement: &Placement,
+    ) -> Result<Vec<f64>, EngineError> {
+        let device = self.device(placement)?;
+        for (idx, node) in graph.nodes().iter().enumerate() {
+            runs(node, graph.shape(idx))?;
+        }
+        if metrics.is_empty() {
+            return Ok(Vec::new());
+        }
+        check_weights(graph, weights)?;
+        check_rows(graph, rows, "given")?;
+        check_input(graph, rows.features)?;
+        let compute = || zero_cost::score(graph, weights, rows, metrics, device);
+        catch_unwind(AssertUnwindSafe(compute))
+            .unwrap_or_else(|panic| Err(EngineError::Other(panic_message(&*panic))))
     }
 }
 

@@ -12,6 +12,7 @@ mod optimizer;
 mod parameters;
 mod rows;
 mod train;
+mod zero_cost;
 
 #[cfg(test)]
 mod parity;

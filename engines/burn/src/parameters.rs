@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{self, Weights, is_buffer, tensors};
 
@@ -143,13 +143,45 @@ impl Parameters {
         gradient: impl FnOnce() -> Tensor<1>,
     ) {
         let slot = self.slots[node].iter().find(|slot| slot.name == name);
-        if let Some(Home::Trained { ordinal, .. }) = slot.map(|slot| &slot.home) {
-            gradients.0[*ordinal] = Some(gradient());
+        if let Some(Home::Trained { ordinal, .. }) = slot.map(|slot| &slot.home)
+            && let Some(place) = gradients.0.get_mut(*ordinal)
+        {
+            *place = Some(gradient());
+        }
+    }
+
+    /// Returns the weight of a node and the gradient by it, both in one dimension, where the node
+    /// has one that is trained.
+    pub(crate) fn weight_with(
+        &self,
+        gradients: &Gradients,
+        node: usize,
+    ) -> Option<(Tensor<1>, Tensor<1>)> {
+        let slot = self.slots[node].iter().find(|slot| slot.name == "weight")?;
+        let Home::Trained { ordinal, .. } = slot.home else {
+            return None;
+        };
+        let gradient = gradients.0.get(ordinal)?.clone()?;
+        Some((self.get(node, "weight"), gradient))
+    }
+
+    /// Returns the magnitudes of all tensors, in float64.
+    pub(crate) fn magnitudes(self) -> Self {
+        let magnitude = |tensor: Tensor<1>| tensor.abs().cast(DType::F64);
+        Self {
+            slots: self.slots,
+            trained: magnitude(self.trained),
+            kept: self.kept.into_iter().map(magnitude).collect(),
         }
     }
 }
 
 impl Gradients {
+    /// Returns places for none, so that none is computed.
+    pub(crate) fn unasked() -> Self {
+        Self(Vec::new())
+    }
+
     /// Returns all gradients in one vector, in the order of [`Parameters::trained`].
     pub(crate) fn flat(self) -> Tensor<1> {
         let known = |gradient: Option<Tensor<1>>| {

@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use firebrick_core::Json;
-use firebrick_core::engine::{Candidate, Placement, TrainOutcome};
+use firebrick_core::engine::{Candidate, Placement, TrainOutcome, ZeroCost};
 use firebrick_core::graph::Graph;
 use firebrick_core::images::Normalize;
 use firebrick_core::pass::{Choice, Info, Role};
@@ -39,6 +39,8 @@ pub const TRAIN: &str = "train";
 pub const PREDICT: &str = "predict";
 /// [`Run`] → evaluation; arrays: weights, features, labels.
 pub const EVALUATE: &str = "evaluate";
+/// [`Score`] → one f64 a metric; arrays: weights, features, labels.
+pub const SCORE: &str = "score";
 
 /// Returns the bytes of a value.
 pub fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
@@ -158,6 +160,15 @@ pub struct Run<'a> {
     /// What the bytes of the rows become, if these are pictures.
     #[serde(default)]
     pub normalize: Option<Cow<'a, Normalize>>,
+}
+
+/// Scores a graph that is not trained.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Score<'a> {
+    /// The graph, its tensors and rows, and where to run.
+    pub run: Run<'a>,
+    /// What is asked for.
+    pub metrics: Cow<'a, [ZeroCost]>,
 }
 
 /// A tensor without its numbers.

@@ -8,13 +8,13 @@ use std::sync::{Mutex, PoisonError};
 use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
     Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
-    Verdict,
+    Verdict, ZeroCost,
 };
 use firebrick_core::graph::Graph;
 use firebrick_core::images::Normalize;
 use firebrick_core::weights::Weights;
 use firebrick_sdk::door::{GO_ON, Numbers, STOP};
-use firebrick_sdk::wire::{self, Outcome, Run, Train};
+use firebrick_sdk::wire::{self, Outcome, Run, Score, Train};
 
 use super::Item;
 
@@ -117,6 +117,34 @@ impl Engine for RemoteEngine {
             .map_err(|fault| self.0.error(fault, EngineError::Other))?;
         self.0.read(&answer.payload).map_err(EngineError::Other)
     }
+
+    fn score(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        rows: Rows<'_>,
+        metrics: &[ZeroCost],
+        placement: &Placement,
+    ) -> Result<Vec<f64>, EngineError> {
+        let (run, mut arrays) = run_of(graph, weights, rows.features, placement);
+        let score = Score {
+            run,
+            metrics: Cow::Borrowed(metrics),
+        };
+        arrays.extend(numbers_of(rows));
+        let scores: Vec<f64> =
+            self.0
+                .call_with(wire::SCORE, &score, &arrays, EngineError::Other)?;
+        match scores.len() == metrics.len() {
+            true => Ok(scores),
+            false => Err(EngineError::Other(format!(
+                "{}: it returned {} scores for {} metrics",
+                self.0.label,
+                scores.len(),
+                metrics.len()
+            ))),
+        }
+    }
 }
 
 impl RemoteEngine {
@@ -142,17 +170,27 @@ impl RemoteEngine {
 fn run<'a>(
     graph: &'a Graph,
     weights: &'a Weights,
-    features: FeatureRows<'_>,
+    features: FeatureRows<'a>,
     placement: &'a Placement,
 ) -> (Vec<u8>, Vec<Numbers<'a>>) {
+    let (run, numbers) = run_of(graph, weights, features, placement);
+    (wire::encode(&run), numbers)
+}
+
+fn run_of<'a>(
+    graph: &'a Graph,
+    weights: &'a Weights,
+    features: FeatureRows<'a>,
+    placement: &'a Placement,
+) -> (Run<'a>, Vec<Numbers<'a>>) {
     let (facts, numbers) = wire::split(weights);
-    let payload = wire::encode(&Run {
+    let run = Run {
         graph: Cow::Borrowed(graph),
         weights: facts,
         placement: Cow::Borrowed(placement),
         normalize: normalize_of(features),
-    });
-    (payload, numbers.into_iter().map(Numbers::Floats).collect())
+    };
+    (run, numbers.into_iter().map(Numbers::Floats).collect())
 }
 
 fn numbers_of(rows: Rows<'_>) -> [Numbers<'_>; 2] {

@@ -11,7 +11,7 @@ use super::{read, reply, unknown};
 use crate::abi::{Array, Call, Listener, Reply};
 use crate::door::{BYTES, FLOATS, GO_ON, INDICES};
 use crate::fault::Fault;
-use crate::wire::{self, Outcome, Run, TensorFacts, Train};
+use crate::wire::{self, Outcome, Run, Score, TensorFacts, Train};
 
 pub(super) fn call_engine(
     engine: &dyn Engine,
@@ -43,6 +43,14 @@ pub(super) fn call_engine(
             let rows = arrays.rows(run.normalize.as_deref())?;
             let evaluation = engine.evaluate(&run.graph, &weights, rows, &run.placement);
             Ok(reply(&evaluation.map_err(|error| Fault::item(&error))?))
+        }
+        wire::SCORE => {
+            let Score { run, metrics } = read(&call.payload)?;
+            let mut arrays = Arrays(call.arrays.iter());
+            let weights = arrays.weights(run.weights)?;
+            let rows = arrays.rows(run.normalize.as_deref())?;
+            let scores = engine.score(&run.graph, &weights, rows, &metrics, &run.placement);
+            Ok(reply(&scores.map_err(|error| Fault::item(&error))?))
         }
         _ => Err(unknown(method, "engine")),
     }
