@@ -6,6 +6,7 @@ mod example;
 mod memory;
 mod mlp;
 mod peer;
+mod pictures;
 mod program;
 mod rebuild;
 mod report;
@@ -29,11 +30,12 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
     bench("memory", &["mlp"], memory::memory),
     bench("train", &[], training::train),
+    bench("pictures", &[], pictures::pictures),
     bench("ask", &[], program::ask),
     bench("load", &["mlp", "burn"], program::load),
     bench("start", &["mlp", "burn"], program::start),
