@@ -45,8 +45,8 @@ Tasks:
   tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
   ci [STEP...]           Run all checks: fmt, clippy, cross, test, doc, tidy, deny, miri; what
                          cross, deny and miri need may be missing, which they say
-  bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, ask, load, start,
-                         study, rebuild
+  bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, pictures,
+                         ask, load, start, study, rebuild
 
 Examples:
   cargo xtask search
