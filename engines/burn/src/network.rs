@@ -33,10 +33,14 @@ pub(crate) struct Network<'a> {
 pub(crate) struct Tape(Vec<Kept>);
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "most nodes of a tape keep values, and nodes are few"
+)]
 enum Kept {
     Nothing,
     Values(Values),
-    Normalised(Box<Normalised>),
+    Normalised(Normalised),
     Maxima(Maxima),
 }
 

@@ -70,7 +70,7 @@ impl Network<'_> {
                     let moved = batch_norm::follow(running, statistic, *momentum);
                     parameters.replace(idx, name, moved);
                 }
-                (result, Kept::Normalised(Box::new(normalised)))
+                (result, Kept::Normalised(normalised))
             }
             Op::Dropout { p } => {
                 let x = only(&mut inputs);
@@ -127,7 +127,7 @@ impl Network<'_> {
                 parameters.note(gradients, idx, "bias", || by_bias.clone());
                 let weight = || parameters.get(idx, "weight");
                 given(asked, || {
-                    batch_norm::backward_x(*normalised, weight(), by_weight, by_bias, grad)
+                    batch_norm::backward_x(normalised, weight(), by_weight, by_bias, grad)
                 })
             }
             (Op::BatchNorm { eps, .. }, _) => given(asked, || {
