@@ -79,6 +79,9 @@ pub(super) fn normalise(file: &mut Table) -> Result<(), StudyError> {
         file.set("optimizer", item);
     }
     if let Some(item) = file.remove("normalize") {
+        if !matches!(item.raw, Raw::Bool(_) | Raw::Null) {
+            return Err(misfit("normalize", &item, "`true` or `false`"));
+        }
         if descend(file, &["dataset"]).is_some_and(|dataset| dataset.get("standardize").is_some()) {
             let what = "`normalize` is another name of `dataset.standardize`, which is given too";
             return Err(StudyError::at(&item.origin, what));

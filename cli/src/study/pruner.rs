@@ -61,7 +61,7 @@ pub(super) fn idle(pruner: &Pruner, max_epochs: usize, n_trials: u64) -> Option<
     };
     if first_look >= max_epochs {
         return Some(format!(
-            "trials end after {max_epochs} epochs, and are looked at after {first_look} first"
+            "`max_epochs` is {max_epochs}, the first look is after epoch {first_look}"
         ));
     }
     match pruner {

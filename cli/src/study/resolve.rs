@@ -288,9 +288,11 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
 
 /// Reads what changes pictures: a word, or what each change is.
 fn read_augment(table: &mut Section<'_>) -> Result<Option<Augment>, StudyError> {
-    match table.item("augment").map(|item| &item.raw) {
-        None => Ok(None),
-        Some(Raw::Table(_)) => {
+    let Some(item) = table.item("augment") else {
+        return Ok(None);
+    };
+    match &item.raw {
+        Raw::Table(_) => {
             let mut changes = table.section("augment")?;
             let augment = Augment {
                 crop: changes.size("crop", 0)?.unwrap_or(0),
@@ -300,7 +302,11 @@ fn read_augment(table: &mut Section<'_>) -> Result<Option<Augment>, StudyError> 
             changes.finish()?;
             Ok(Some(augment))
         }
-        Some(_) => table.word("augment", &AUGMENTS),
+        Raw::Text(_) => table.word("augment", &AUGMENTS),
+        _ => {
+            let words = "`\"none\"`, `\"standard\"` or a table such as `{ crop = 4, flip = true }`";
+            Err(misfit(&table.path_of("augment"), item, words))
+        }
     }
 }
 

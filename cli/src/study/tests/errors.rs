@@ -591,3 +591,163 @@ fn blames_the_strategy_where_a_sampler_has_no_effect() {
         "unknown strategy `tpee` in `studies/x.toml`, line 2"
     );
 }
+
+#[test]
+fn says_what_no_constraint_can_be() {
+    insta::assert_snapshot!(refusals(&[
+        "[search.constraints]\nparams_maximum = 1",
+        "[search.constraints]\n_max = 1",
+        "[search.constraints]\nparams_max = \"1M\"",
+        "[search.constraints]\nparams_max = inf",
+        "[search.constraints]\nparams_min = nan",
+        "[search.constraints]\nparams_min = 2\nparams_max = 1.5",
+        "[search]\nconstraints = 3",
+    ]), @r#"
+    [search.constraints]
+    params_maximum = 1
+      unknown key `search.constraints.params_maximum` in `studies/x.toml`, line 2
+        hint: a constraint is called as a metric with `_max` or `_min`: `params_max`
+    [search.constraints]
+    _max = 1
+      unknown key `search.constraints._max` in `studies/x.toml`, line 2
+        hint: a constraint is called as a metric with `_max` or `_min`: `params_max`
+    [search.constraints]
+    params_max = "1M"
+      `search.constraints.params_max` must be a finite number, is `"1M"` in `studies/x.toml`, line 2
+    [search.constraints]
+    params_max = inf
+      inf is not a finite number in `studies/x.toml`, line 2
+    [search.constraints]
+    params_min = nan
+      nan is not a finite number in `studies/x.toml`, line 2
+    [search.constraints]
+    params_min = 2
+    params_max = 1.5
+      `search.constraints.params_max` = 1.5000 and `params_min` = 2 leave nothing between them in `studies/x.toml`, line 3
+    [search]
+    constraints = 3
+      `search.constraints` must be a table, is `3` in `studies/x.toml`, line 2
+    "#);
+}
+
+#[test]
+fn says_of_a_constraint_what_would_measure_it() {
+    let said = |key: &str| {
+        let text = format!("[search.constraints]\n{key} = 1");
+        let measurable = || vec![("flops".to_owned(), "macs".to_owned())];
+        let error = search(&text).check_metrics(["params"], measurable);
+        shown(&error.unwrap_err())
+    };
+    let keys = ["accuracy_max", "parms_max", "flops_max", "latency_max"];
+    insta::assert_snapshot!(keys.map(said).join("\n"), @r"
+    `search.constraints.accuracy_max`: `accuracy` is known only after training in `studies/x.toml`, line 2
+      hint: known: `params`, `flops`
+    `search.constraints.parms_max`: unknown metric `parms` in `studies/x.toml`, line 2
+      hint: did you mean `params`?
+    `search.constraints.flops_max`: nothing measures `flops` in `studies/x.toml`, line 2
+      hint: `[search.strategy.hw_runner.macs]` measures it
+    `search.constraints.latency_max`: unknown metric `latency` in `studies/x.toml`, line 2
+      hint: known: `params`, `flops`
+    ");
+}
+
+#[test]
+fn says_what_no_pruner_can_be() {
+    insta::assert_snapshot!(strategy_refusals(&[
+        "pruner = \"median\"",
+        "pruner.name = \"medium\"",
+        "pruner.name = \"hyperband\"",
+        "pruner.min_epochs = 1",
+        "pruner = { name = \"median\", min_epochs = 1 }",
+        "pruner = { name = \"median\", interval_epochs = 0 }",
+        "pruner = { name = \"asha\", n_startup_trials = 1 }",
+        "pruner = { name = \"asha\", reduction_factor = 1 }",
+        "pruner = { name = \"asha\", min_epochs = 0 }",
+        "pruner = { name = \"none\", min_epochs = 1 }",
+    ]), @r#"
+    [search.strategy]
+    pruner = "median"
+      `search.strategy.pruner` must be a table, is `"median"` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner.name = "medium"
+      `search.strategy.pruner.name` can't be `medium` in `studies/x.toml`, line 2
+        hint: did you mean `median`?
+    [search.strategy]
+    pruner.name = "hyperband"
+      `search.strategy.pruner.name` can't be `hyperband` in `studies/x.toml`, line 2
+        hint: known: `none`, `median`, `asha`
+    [search.strategy]
+    pruner.min_epochs = 1
+      `search.strategy.pruner.name` is missing in `studies/x.toml`, line 2
+        hint: known: `none`, `median`, `asha`
+    [search.strategy]
+    pruner = { name = "median", min_epochs = 1 }
+      unknown key `search.strategy.pruner.min_epochs` in `studies/x.toml`, line 2
+        hint: known: `name`, `n_startup_trials`, `n_warmup_epochs`, `interval_epochs`
+    [search.strategy]
+    pruner = { name = "median", interval_epochs = 0 }
+      `search.strategy.pruner.interval_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "asha", n_startup_trials = 1 }
+      unknown key `search.strategy.pruner.n_startup_trials` in `studies/x.toml`, line 2
+        hint: known: `name`, `min_epochs`, `reduction_factor`
+    [search.strategy]
+    pruner = { name = "asha", reduction_factor = 1 }
+      `search.strategy.pruner.reduction_factor` must be a whole number of at least 2, is `1` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "asha", min_epochs = 0 }
+      `search.strategy.pruner.min_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "none", min_epochs = 1 }
+      unknown key `search.strategy.pruner.min_epochs` in `studies/x.toml`, line 2
+        hint: known: `name`
+    "#);
+}
+
+#[test]
+fn says_what_can_not_be_inherited_and_what_does_not_change_pictures() {
+    insta::assert_snapshot!(refusals(&[
+        "[search]\ninherit = \"slices\"",
+        "[search]\ninherit = true",
+        "[search]\nimportance = \"l3\"",
+        "augment = \"standart\"",
+        "augment = true",
+        "augment = { crop = -1 }",
+        "augment = { flip = 1 }",
+        "augment = { cutout = 1.5 }",
+        "augment = { rotate = 5 }",
+        "normalize = \"imagenet\"",
+        "normalize = true\ndataset.standardize = true",
+    ]), @r#"
+    [search]
+    inherit = "slices"
+      `search.inherit` can't be `slices` in `studies/x.toml`, line 2
+        hint: did you mean `slice`?
+    [search]
+    inherit = true
+      `search.inherit` must be one of `none`, `slice`, `net2net`, is `true` in `studies/x.toml`, line 2
+    [search]
+    importance = "l3"
+      `search.importance` can't be `l3` in `studies/x.toml`, line 2
+        hint: known: `l1`, `l2`, `batch_norm`, `random`
+    augment = "standart"
+      `augment` can't be `standart` in `studies/x.toml`, line 1
+        hint: did you mean `standard`?
+    augment = true
+      `augment` must be `"none"`, `"standard"` or a table such as `{ crop = 4, flip = true }`, is `true` in `studies/x.toml`, line 1
+    augment = { crop = -1 }
+      `augment.crop` must be a whole number of at least 0, is `-1` in `studies/x.toml`, line 1
+    augment = { flip = 1 }
+      `augment.flip` must be `true` or `false`, is `1` in `studies/x.toml`, line 1
+    augment = { cutout = 1.5 }
+      `augment.cutout` must be a whole number of at least 0, is `1.5` in `studies/x.toml`, line 1
+    augment = { rotate = 5 }
+      unknown key `augment.rotate` in `studies/x.toml`, line 1
+        hint: known: `crop`, `flip`, `cutout`
+    normalize = "imagenet"
+      `normalize` must be `true` or `false`, is `"imagenet"` in `studies/x.toml`, line 1
+    normalize = true
+    dataset.standardize = true
+      `normalize` is another name of `dataset.standardize`, which is given too in `studies/x.toml`, line 1
+    "#);
+}

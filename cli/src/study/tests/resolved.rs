@@ -548,3 +548,51 @@ fn a_sum_subtracts_what_goes_the_other_way() {
     assert_eq!(sum("{ scale = 0.5 }"), [4.75]);
     assert_eq!(sum("{ scale = -0.5 }"), [-3.25]);
 }
+
+#[test]
+fn says_which_pruner_stops_nothing() {
+    let noted = |strategy: &str| {
+        let text = format!("max_epochs = 4\n[search.strategy]\n{strategy}");
+        notices(&search(&text))
+    };
+    let texts = [
+        "pruner = { name = \"median\", n_warmup_epochs = 3 }",
+        "pruner = { name = \"asha\", min_epochs = 4 }",
+        "pruner.name = \"median\"\nsetup.n_trials = 5",
+    ];
+    insta::assert_snapshot!(texts.map(noted).join("\n"), @r"
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `n_startup_trials` is 5, there are 5 trials
+    ");
+    let works = [
+        "pruner = { name = \"median\", n_warmup_epochs = 2 }",
+        "pruner = { name = \"asha\", min_epochs = 3 }",
+        "pruner.name = \"median\"\nsetup.n_trials = 6",
+        "pruner.name = \"none\"",
+    ];
+    assert_eq!(works.map(noted), [""; 4]);
+}
+
+#[test]
+fn says_where_nothing_is_inherited() {
+    let noted = |text: &str| notices(&search(text));
+    let texts = [
+        "[search]\ninherit = \"slice\"\nimportance = \"l2\"",
+        "load_name = \"base.safetensors\"\nsearch.inherit = \"none\"",
+    ];
+    insta::assert_snapshot!(texts.map(noted).join("\n"), @r"
+    `search.inherit` in `studies/x.toml`, line 2 has no effect: the study names no checkpoint (`load_name`) to start from
+    `search.importance` in `studies/x.toml`, line 3 has no effect: the study names no checkpoint (`load_name`) to start from
+    `load_name` in `studies/x.toml`, line 1 has no effect: `search.inherit` is `none`: candidates start from noise
+    ");
+    let works = [
+        "search.importance = \"l1\"",
+        "load_name = \"base.safetensors\"\nsearch.inherit = \"slice\"",
+        "load_name = \"base.safetensors\"",
+    ];
+    assert_eq!(works.map(noted), [""; 3]);
+    let text = "load_name = \"base.safetensors\"\nsearch.inherit = \"none\"";
+    let loaded = read_as(text, &Options::default(), Verb::Train).unwrap();
+    assert_eq!(notices(&loaded), "", "a training starts from it");
+}
