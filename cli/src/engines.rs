@@ -1,9 +1,11 @@
 //! The engines of a run: which there are, and which of them trains a network.
 
 use anyhow::{Result, anyhow};
+use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Engine, Placement};
 use firebrick_core::graph::Graph;
 use firebrick_core::registry::{Entry, Factory, Kind, Registry};
+use firebrick_core::weights::Weights;
 
 use crate::failure::{failure, maybe_hinted};
 use crate::setup::find;
@@ -82,6 +84,47 @@ impl Engines {
             }
         }
         Err(refusals)
+    }
+
+    /// Returns the position of the first engine that has zero-cost metrics of a network.
+    ///
+    /// # Errors
+    /// What each engine says, the name of the engine in front.
+    pub(crate) fn first_that_scores(&self, graph: &Graph) -> Result<usize, Vec<String>> {
+        let (weights, rows) = (Weights::default(), Rows::of_numbers(&[], &[]));
+        let mut refusals = Vec::new();
+        for (idx, usable) in self.usable.iter().enumerate() {
+            let engine = &usable.engine;
+            match engine.score(graph, &weights, rows, &[], &usable.placement) {
+                Ok(_) => return Ok(idx),
+                Err(error) => refusals.push(format!("engine `{}`: {error}", usable.name)),
+            }
+        }
+        Err(refusals)
+    }
+
+    /// Checks that an engine has zero-cost metrics of a network.
+    ///
+    /// # Errors
+    /// What each engine says, and what helps.
+    pub(crate) fn check_scores(&self, registry: &Registry, base: &Graph) -> Result<()> {
+        let Err(refusals) = self.first_that_scores(base) else {
+            return Ok(());
+        };
+        let what = format!(
+            "no engine in use has zero-cost metrics of this network{}",
+            list(&refusals)
+        );
+        let is_here = registry.find(Kind::Engine, GENERAL).is_ok();
+        let hint = match (is_here, self.is_auto) {
+            (true, true) => None,
+            (true, false) => Some(format!("`--engine {GENERAL}` or `--engine auto`")),
+            (false, _) => Some(format!(
+                "engine `{GENERAL}` has them: `cargo xtask build` builds it, `cargo xtask \
+                 install` installs it"
+            )),
+        };
+        Err(maybe_hinted(anyhow!(what), hint))
     }
 
     /// Returns the engine that the base network goes to.

@@ -28,7 +28,7 @@ pub(crate) fn launch(args: &[String]) -> Result<ExitCode> {
         let answer = dry_run.stderr(Stdio::null()).output();
         let answer = answer.map(|output| output.stdout).unwrap_or_default();
         if let Some(engine) = missing_engine(&answer, &plugins) {
-            eprintln!("engine {FIRST} can't train all of it: building engine {engine}");
+            eprintln!("engine {FIRST} can't do all of it: building engine {engine}");
             program = build(&workspace, &Need::Engine(engine))?;
         }
     }
@@ -103,8 +103,8 @@ fn as_dry_run(args: &[String]) -> Vec<&str> {
     asked
 }
 
-/// Returns the engine of ours that a dry run lacked, for the base network or for a candidate: the
-/// one that the study names, or the one that takes every network.
+/// Returns the engine of ours that a dry run lacked, for the base network, for a candidate or for
+/// zero-cost metrics: the one that the study names, or the one that does all of it.
 fn missing_engine(answer: &[u8], plugins: &[&str]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     if !answer.get("engine")?.is_null() && answer["refused"].is_null() {

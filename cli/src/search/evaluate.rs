@@ -19,6 +19,7 @@ use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
 
 use super::builder::Builder;
+use super::scoring::Scoring;
 use super::training::{Job, Judged, train_all};
 use crate::engines::{Engines, Usable};
 use crate::output::artifacts::{Record, metrics_of};
@@ -48,6 +49,8 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) seed: u64,
     /// The trained weights of the base that candidates start from, and how.
     pub(crate) weights: Option<(&'a Weights, How)>,
+    /// What one batch says of candidates before they are trained.
+    pub(crate) scoring: Option<&'a Scoring>,
     /// What ends trials that are not worth the rest of their epochs.
     pub(crate) pruner: Option<&'a Pruner>,
     /// Whether candidates are trained before they are judged.
@@ -110,8 +113,7 @@ impl Evaluator<'_> {
         on_epoch: &OnEpoch<'_>,
         on_done: &mut OnDone<'_>,
     ) -> Result<()> {
-        let mut on_the_way = Vec::new();
-        let mut jobs = Vec::new();
+        let mut ready = Vec::new();
         for proposal in proposals {
             let (start, start_ms) = (Instant::now(), now_ms());
             let built = self.build(&proposal);
@@ -126,16 +128,21 @@ impl Evaluator<'_> {
                     built_one.hardware = hardware;
                     on_done(self.finish(built_one, Err(Outcome::Infeasible { reason })))?;
                 }
-                Ok(ready) => {
-                    built_one.hardware = ready.hardware;
-                    jobs.push(Job {
-                        candidate: ready.candidate,
-                        engine: ready.engine,
-                        position: on_the_way.len(),
-                    });
-                    on_the_way.push(Some(built_one));
+                Ok(mut one) => {
+                    built_one.hardware = std::mem::take(&mut one.hardware);
+                    ready.push((built_one, one));
                 }
             }
+        }
+        let mut on_the_way = Vec::new();
+        let mut jobs = Vec::new();
+        for (built, ready) in self.score(ready, on_done)? {
+            jobs.push(Job {
+                candidate: ready.candidate,
+                engine: ready.engine,
+                position: on_the_way.len(),
+            });
+            on_the_way.push(Some(built));
         }
         let numbers: Vec<(u64, Vec<(String, f64)>)> = on_the_way
             .iter()
@@ -154,6 +161,50 @@ impl Evaluator<'_> {
             let built = built.ok_or_else(|| anyhow!("a candidate was trained twice"))?;
             on_done(self.with_result(built, job, judged))
         })
+    }
+
+    /// Adds zero-cost metrics to what was measured, and returns the proposals that are worth training;
+    /// the others are finished.
+    fn score(
+        &self,
+        ready: Vec<(Built, Ready)>,
+        on_done: &mut OnDone<'_>,
+    ) -> Result<Vec<(Built, Ready)>> {
+        let Some(scoring) = self.scoring else {
+            return Ok(ready);
+        };
+        let candidates: Vec<&Candidate> = ready.iter().map(|(_, one)| &one.candidate).collect();
+        let scores = scoring.score_all(self.engines, &candidates);
+        let mut left = Vec::new();
+        for ((mut built, one), scores) in ready.into_iter().zip(scores) {
+            let refused = match scores {
+                Err(reason) => Some(Outcome::Failed { reason }),
+                Ok(scores) => {
+                    let useless = self.useless(&scores);
+                    built.hardware.extend(scores);
+                    let broken = self.builder.broken(&built.hardware);
+                    broken
+                        .map(|reason| Outcome::Infeasible { reason })
+                        .or(useless.map(|reason| Outcome::Failed { reason }))
+                }
+            };
+            match refused {
+                None => left.push((built, one)),
+                Some(outcome) => on_done(self.finish(built, Err(outcome)))?,
+            }
+        }
+        Ok(left)
+    }
+
+    /// Returns which score can't be an objective, though it is one.
+    fn useless(&self, scores: &[(String, f64)]) -> Option<String> {
+        let is_objective = |name: &String| {
+            let mut objectives = self.goal.objectives.iter();
+            objectives.any(|objective| objective.metric == *name)
+        };
+        let mut useless = scores.iter().filter(|(_, value)| !value.is_finite());
+        let (name, value) = useless.find(|(name, _)| is_objective(name))?;
+        Some(format!("`{name}` is {value}"))
     }
 
     /// Notes the objectives after an epoch, and asks the pruner whether it is worth going on.

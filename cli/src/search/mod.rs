@@ -2,10 +2,12 @@
 
 mod builder;
 mod constant;
+mod correlation;
 mod evaluate;
 mod refused;
 mod results;
 mod sample;
+mod scoring;
 mod study_loop;
 mod training;
 
@@ -41,6 +43,7 @@ use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
 use builder::{Analysis, Builder};
 use evaluate::Evaluator;
 use results::Results;
+use scoring::Scoring;
 use study_loop::{Budget, End, Hooks, Progressed, Spelling};
 
 /// Runs a search and returns the exit code: 0 done, 1 no usable trial, 130 interrupted.
@@ -108,11 +111,14 @@ pub(crate) fn run(
         let refused = engines
             .as_ref()
             .ok()
-            .and_then(|engines| refused::first(&space, &builder, engines));
+            .and_then(|engines| refused::any(&space, &builder, engines, &search, registry));
         facts.insert("refused".into(), refused.into());
         return Ok(dry_run::print(facts));
     }
     let engines = engines?;
+    if !search.zero_cost.is_empty() {
+        engines.check_scores(registry, &builder.base)?;
+    }
     let describe = || {
         let model = &loaded.study.model.name;
         prepare::describe(&base.dataset, &builder.base, model, &engines);
@@ -146,7 +152,10 @@ pub(crate) fn run(
     }
 
     let recipe = prepare::recipe(&loaded, &search.recipe, &base.dataset)?;
+    let scoring = (!search.zero_cost.is_empty())
+        .then(|| Scoring::new(&search.zero_cost, &base.dataset, loaded.study.seed));
     let evaluator = Evaluator {
+        scoring: scoring.as_ref(),
         builder: &builder,
         goal: &search.goal,
         dataset: &base.dataset,
@@ -204,6 +213,9 @@ pub(crate) fn run(
         }
     })?;
     say_end(end, &progressed, space.space.size());
+    for line in correlation::lines(&progressed.records, &search.zero_cost) {
+        eprintln!("{line}");
+    }
     results.judge_front(&mut progressed, &evaluator)?;
     results.write(&progressed)?;
     results.print(&progressed, &space, format);

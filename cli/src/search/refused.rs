@@ -1,9 +1,11 @@
-//! Candidates that no engine here can train.
+//! Candidates that no engine here can train, and scores that none has.
+
+use firebrick_core::registry::Registry;
 
 use super::builder::Builder;
 use super::sample::points;
 use crate::engines::Engines;
-use crate::study::SearchSpace;
+use crate::study::{Search, SearchSpace};
 
 /// Returns what the engines say of the first candidate that none of them can train, among all
 /// points of a small space and 64 drawn from a larger one.
@@ -13,4 +15,22 @@ pub(super) fn first(space: &SearchSpace, builder: &Builder, engines: &Engines) -
         let refusals = engines.first_for(&graph).err()?;
         Some(refusals.join("; "))
     })
+}
+
+/// Returns what no engine here can do of a search, if there is something.
+pub(super) fn any(
+    space: &SearchSpace,
+    builder: &Builder,
+    engines: &Engines,
+    search: &Search,
+    registry: &Registry,
+) -> Option<String> {
+    let scored = match search.zero_cost.is_empty() {
+        true => Ok(()),
+        false => engines.check_scores(registry, &builder.base),
+    };
+    match scored {
+        Err(error) => Some(format!("{error:#}")),
+        Ok(()) => first(space, builder, engines),
+    }
 }

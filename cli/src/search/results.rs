@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
+use firebrick_core::engine::ZeroCost;
 use firebrick_core::pass::Table;
 use firebrick_core::trial::Outcome;
 
@@ -14,7 +15,7 @@ use crate::args::Format;
 use crate::output::artifacts::{self, Provenance, Record};
 use crate::output::files;
 use crate::output::table::{self, number};
-use crate::study::SearchSpace;
+use crate::study::{BASELINE, SearchSpace};
 
 /// The folder of a search.
 pub(super) struct Results<'a> {
@@ -149,9 +150,8 @@ pub(super) fn line(record: &Record) -> String {
     match &record.trial.outcome {
         Outcome::Complete { .. } => {
             let measured = record.software.iter().chain(&record.hardware);
-            let is_objective = |name: &String| record.scaled.iter().any(|(other, _)| other == name);
             let objectives: Vec<String> = measured
-                .filter(|(name, _)| is_objective(name))
+                .filter(|(name, _)| is_asked_for(record, name))
                 .map(|(name, value)| format!("{name} {}", table::number(*value)))
                 .collect();
             let took = match record.same_as {
@@ -179,6 +179,16 @@ pub(super) fn line(record: &Record) -> String {
     }
 }
 
+/// Returns whether a metric is an objective or a zero-cost metric, or the one beside which the latter
+/// are shown.
+fn is_asked_for(record: &Record, name: &str) -> bool {
+    let is_score = |name: &str| ZeroCost::named(name).is_some();
+    let has_scores = || record.hardware.iter().any(|(other, _)| is_score(other));
+    record.scaled.iter().any(|(other, _)| other == name)
+        || is_score(name)
+        || (name == BASELINE && has_scores())
+}
+
 /// Hardware metrics that the table shows beside the objectives; the files have all of them.
 const ANALYSES: [&str; 4] = ["params", "macs", "average_bitwidth", "size_bits"];
 
@@ -194,10 +204,7 @@ fn front_table(front: &[&Record], space: &SearchSpace) -> Table {
     };
     let mut columns = vec!["number".to_owned()];
     columns.extend(parameters.iter().map(|name| short(name)));
-    let shown = |name: &String| {
-        let is_objective = first.scaled.iter().any(|(objective, _)| objective == name);
-        is_objective || ANALYSES.contains(&name.as_str())
-    };
+    let shown = |name: &str| is_asked_for(first, name) || ANALYSES.contains(&name);
     let metrics = |record: &Record| -> Vec<(String, f64)> {
         let hardware = record.hardware.iter().filter(|(name, _)| shown(name));
         record.software.iter().chain(hardware).cloned().collect()

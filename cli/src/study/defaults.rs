@@ -3,6 +3,7 @@
 //!
 //! The study that runs without any file is `studies/jsc_width.toml`.
 
+use firebrick_core::engine::ZeroCost;
 use firebrick_core::images::Augment;
 use firebrick_core::inherit::Inherit;
 use firebrick_core::objective::Direction;
@@ -66,6 +67,7 @@ pub(super) const METRICS: [(&str, Direction); 2] = [
 pub(super) fn direction(metric: &str) -> Option<Direction> {
     match metric {
         "accuracy" | "macro_accuracy" => Some(Direction::Maximize),
+        metric if ZeroCost::named(metric).is_some() => Some(Direction::Maximize),
         "loss" | "params" | "trainable_params" | "macs" | "flops" | "size_bits"
         | "average_bitwidth" => Some(Direction::Minimize),
         _ => None,

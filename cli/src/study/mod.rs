@@ -23,6 +23,7 @@ mod seed;
 mod space;
 mod tied;
 mod write;
+mod zero_cost;
 
 pub(crate) use constraint::Constraint;
 pub(crate) use error::{Notice, StudyError};
@@ -36,10 +37,14 @@ pub(crate) use space::SearchSpace;
 use std::collections::BTreeMap;
 
 use firebrick_core::Json;
+use firebrick_core::engine::ZeroCost;
 use firebrick_core::hint::did_you_mean;
 
 use error::Origin;
 use file::{Raw, Table};
+
+/// The metric that zero-cost metrics are shown beside, since they hardly beat it.
+pub(crate) const BASELINE: &str = "params";
 
 /// What a study is read for: some keys have an effect for some verbs only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +183,8 @@ impl Loaded {
         passes
     }
 
-    /// Adds an analysis for every metric that is called as a pass and has no `hw_runner`.
+    /// Adds an analysis for every metric that is called as a pass and has no `hw_runner`, and for
+    /// the number of parameters where zero-cost metrics are to be compared with it.
     pub(crate) fn add_analyses(&mut self, is_pass: impl Fn(&str) -> bool) {
         let Some(search) = &mut self.study.search else {
             return;
@@ -192,8 +198,10 @@ impl Loaded {
             .constraints
             .iter()
             .map(|constraint| &constraint.metric);
-        for metric in wanted.chain(limited) {
+        let baseline = (!search.zero_cost.is_empty()).then(|| BASELINE.to_owned());
+        for metric in wanted.chain(limited).chain(&baseline) {
             let is_known = SOFTWARE_METRICS.contains(&metric.as_str())
+                || ZeroCost::named(metric).is_some()
                 || search.analyses.iter().any(|step| step.name == *metric);
             if !is_known && is_pass(metric) {
                 let args = Json::Object(serde_json::Map::new());
@@ -205,8 +213,9 @@ impl Loaded {
         }
     }
 
-    /// Checks that every metric of the goal is one of the training or one that was measured by
-    /// the analyses on the base network, and that every constraint is on one of the latter.
+    /// Checks that every metric of the goal is one of the training, a zero-cost metric or one that
+    /// was measured by the analyses on the base network, and that every constraint is on one of the
+    /// latter two.
     ///
     /// `measurable` returns all metrics that analyses could measure, each with its analysis; it is
     /// asked only where one is missing.
@@ -221,7 +230,8 @@ impl Loaded {
         let Some(search) = &self.study.search else {
             return Ok(());
         };
-        let measured: Vec<&str> = measured.into_iter().collect();
+        let scored = search.zero_cost.iter().map(|metric| metric.name());
+        let measured: Vec<&str> = measured.into_iter().chain(scored).collect();
         let limited = search.constraints.iter().find(|constraint| {
             let metric = constraint.metric.as_str();
             !measured.contains(&metric)
@@ -229,10 +239,14 @@ impl Loaded {
         if let Some(constraint) = limited {
             let metric = constraint.metric.as_str();
             let key = format!("search.constraints.{}", constraint.key());
-            let hint = missing(metric, &measured, &measurable());
-            let what = match SOFTWARE_METRICS.contains(&metric) {
-                true => format!("`{key}`: `{metric}` is known only after training"),
-                false => format!("`{key}`: unknown metric `{metric}`"),
+            let measurable = measurable();
+            let hint = missing(metric, &measured, &measurable);
+            let what = if SOFTWARE_METRICS.contains(&metric) {
+                format!("`{key}`: `{metric}` is known only after training")
+            } else if measurable.iter().any(|(name, _)| name == metric) {
+                format!("`{key}`: nothing measures `{metric}`")
+            } else {
+                format!("`{key}`: unknown metric `{metric}`")
             };
             return Err(self.blame(Subject::Key(&key), what, Some(hint)));
         }
@@ -318,7 +332,8 @@ fn missing(metric: &str, known: &[&str], measurable: &[(String, String)]) -> Str
             names.push(name);
         }
     }
-    did_you_mean(metric, names.iter().copied())
+    let scores = ZeroCost::ALL.map(ZeroCost::name);
+    did_you_mean(metric, names.iter().copied().chain(scores))
         .unwrap_or_else(|| format!("known: `{}`", names.join("`, `")))
 }
 

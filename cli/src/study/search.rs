@@ -1,6 +1,7 @@
 //! `[search]`: what may change, who proposes, what is wanted, and how much it may cost.
 
 use firebrick_core::Json;
+use firebrick_core::engine::ZeroCost;
 use firebrick_core::inherit::{How, Importance, Inherit};
 use firebrick_core::pruner::Pruner;
 use firebrick_core::recipe::Recipe;
@@ -15,6 +16,7 @@ use super::pruner;
 use super::resolve::{falls_in_steps, note_idle_steps, read_recipe};
 use super::section::{Section, misfit};
 use super::seed::{self, SpaceSpec};
+use super::zero_cost;
 
 /// A search with every value decided.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +33,9 @@ pub(crate) struct Search {
     pub(crate) analyses: Vec<PassStep>,
     /// What candidates must not exceed.
     pub(crate) constraints: Vec<Constraint>,
+    /// What one batch says of every candidate before it is trained: what is asked for, or is an
+    /// objective or constraint.
+    pub(crate) zero_cost: Vec<ZeroCost>,
     /// What ends trials that are not worth the rest of their epochs.
     pub(crate) pruner: Option<Pruner>,
     /// What candidates take over from the checkpoint that the study names.
@@ -91,6 +96,7 @@ pub(super) fn read(
             notices.push(Notice::new(section.path_of(key), &item.origin, reason));
         }
     }
+    let zero_cost = zero_cost::read(&mut section)?;
     section.finish()?;
     let mut setup = table.section("setup")?;
     let strategy = read_strategy(&mut table, &mut setup, notices)?;
@@ -100,6 +106,7 @@ pub(super) fn read(
         .map(|entry| (entry.key.clone(), entry.item.raw.to_json()));
     let settings = Json::Object(settings.collect());
     let goal = goal::read(&table.section("metrics")?, &mut setup, notices)?;
+    let zero_cost = zero_cost::wanted(&zero_cost, &goal, &constraints);
     let analyses = passes::read(&table.section("hw_runner")?)?;
     let pruner = pruner::read(table.section("pruner")?)?;
     let pruner_item = table.item("pruner");
@@ -143,6 +150,7 @@ pub(super) fn read(
         goal,
         analyses,
         constraints,
+        zero_cost,
         pruner,
         inherit,
         recipe,

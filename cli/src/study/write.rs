@@ -117,6 +117,9 @@ impl Text {
         self.table(&["search"]);
         self.line("inherit", &search.inherit.inherit.name().into());
         self.line("importance", &search.inherit.importance.name().into());
+        if !search.zero_cost.is_empty() {
+            self.line("zero_cost", &json!(search.zero_cost));
+        }
         self.space(&search.space);
         if !search.constraints.is_empty() {
             self.table(&["search", "constraints"]);

@@ -3,13 +3,18 @@
 
 mod bad_input;
 mod built;
+mod constraints;
 mod dry_run;
 mod engines;
 mod groups;
 mod help;
+mod inherit;
 mod parity;
+mod pictures;
 mod plugin;
+mod pruning;
 mod search;
 mod support;
 mod surroundings;
 mod train;
+mod zero_cost;

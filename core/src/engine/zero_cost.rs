@@ -39,7 +39,8 @@ pub enum ZeroCost {
     GradNorm,
     /// `-Σ (ln(v + k) + 1 / (v + k))` over the eigenvalues `v` of the matrix of correlations between
     /// the gradients of the sum of the outputs by each row of the batch, `k = 1e-5`. NaN where the
-    /// gradient by a row is the same for all its features.
+    /// gradient by a row is the same for all its features. With fewer features than rows most
+    /// eigenvalues are zero, and nearly all of it is their `1 / k`, the same for every network.
     ///
     /// # Source
     /// Mellor et al., "Neural Architecture Search without Training", version 1 of 2020,

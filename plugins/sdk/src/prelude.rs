@@ -5,7 +5,7 @@ pub use firebrick_core::costs::Costs;
 pub use firebrick_core::dataset::{FeatureRows, RowReader, Rows};
 pub use firebrick_core::engine::{
     Candidate, Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob,
-    TrainOutcome, Trained, Verdict,
+    TrainOutcome, Trained, Verdict, ZeroCost,
 };
 pub use firebrick_core::graph::{Graph, GraphBuilder, GraphError, Node, Op};
 pub use firebrick_core::model::{Model, ModelError};

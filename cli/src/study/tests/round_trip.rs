@@ -10,7 +10,7 @@ use firebrick_core::value::Value;
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{select, subsequence};
 
 use super::super::choices::Choices;
 use super::super::constraint::{Constraint, Side};
@@ -349,6 +349,10 @@ fn inherits() -> impl Strategy<Value = How> {
     })
 }
 
+fn zero_costs() -> impl Strategy<Value = Vec<ZeroCost>> {
+    subsequence(ZeroCost::ALL.to_vec(), 0..=ZeroCost::ALL.len())
+}
+
 fn searches() -> impl Strategy<Value = Search> {
     let strategy = (
         texts().prop_filter("a sampler", |name| name != "optuna"),
@@ -366,10 +370,11 @@ fn searches() -> impl Strategy<Value = Search> {
         goals(),
         steps(),
         recipes(Just(None).boxed()),
-        (budget, (constraints(), pruners(), inherits())),
+        (budget, (constraints(), pruners(), inherits(), zero_costs())),
     )
         .prop_map(
             |(space, strategy, goal, analyses, recipe, (budget, rest))| Search {
+                zero_cost: rest.3,
                 space,
                 strategy: strategy.0,
                 settings: strategy.1,

@@ -7,4 +7,5 @@ mod install;
 mod items;
 mod logs;
 mod refusals;
+mod scores;
 mod search;
