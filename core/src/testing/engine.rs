@@ -1,7 +1,9 @@
 //! What every engine must hold.
 
+mod pictures;
 mod recipes;
 mod refusals;
+mod scores;
 
 use std::sync::Mutex;
 
@@ -37,7 +39,9 @@ const N_CLASSES: usize = 3;
 /// It learns what can be learned; epochs, steps, best and last weights, patience, learning rates,
 /// smoothed targets and clipped gradients are as the recipe says; the observer hears each epoch in order and is obeyed; a loss that
 /// is no number is a failed candidate and no other's; predictions are those that epochs are
-/// judged by; rows, weights and devices that do not fit are refused.
+/// judged by; rows, weights and devices that do not fit are refused. Pictures train as the numbers
+/// that they are, and change in training alone, by seed, epoch and row. What an engine with zero-cost
+/// metrics makes of a network depends on nothing else, and synflow is what it is by hand.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -64,6 +68,12 @@ pub fn check_engine(engine: &dyn Engine) {
     suite.starts_from_weights();
     suite.cuts_epochs_into_batches();
     suite.refuses_what_does_not_fit();
+    if let Some(suite) = pictures::of(engine, &suite.device) {
+        suite.reads_pictures();
+        suite.changes_pictures_in_training_alone();
+        suite.changes_pictures_by_seed_epoch_and_row();
+    }
+    suite.scores();
 }
 
 struct Suite<'a> {

@@ -2,8 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use firebrick_core::dataset::FeatureRows;
-use firebrick_core::engine::{Candidate, Epoch, Silent, Verdict};
+use firebrick_core::dataset::{FeatureRows, Rows};
+use firebrick_core::engine::{Candidate, Epoch, Silent, Verdict, ZeroCost};
+use firebrick_core::images::Augment;
 use firebrick_core::testing::check_engine;
 
 use super::*;
@@ -19,6 +20,10 @@ enum Promise {
     Predictions,
     Rows,
     NotANumber,
+    Scores,
+    Pictures,
+    Augment,
+    Occasion,
 }
 
 impl Engine for Broken {
@@ -51,8 +56,15 @@ impl Engine for Broken {
                 _ => {}
             }
         }
+        let mut recipe = job.recipe.clone();
+        match self.0 {
+            Promise::Augment => recipe.augment = Augment::NONE,
+            Promise::Occasion if recipe.augment != Augment::NONE => recipe.augment.crop += 1,
+            _ => {}
+        }
         let job = TrainJob {
             candidates: &candidates,
+            recipe: &recipe,
             ..*job
         };
         let outcomes = match self.0 {
@@ -96,10 +108,27 @@ impl Engine for Broken {
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
         let mut logits = BurnEngine::cpu().predict(graph, weights, features, placement)?;
-        if self.0 == Promise::Predictions {
+        let is_picture = matches!(features, FeatureRows::Pixels { .. });
+        if self.0 == Promise::Predictions || (self.0 == Promise::Pictures && is_picture) {
             logits[0] += 0.1;
         }
         Ok(logits)
+    }
+
+    fn score(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        rows: Rows<'_>,
+        metrics: &[ZeroCost],
+        placement: &Placement,
+    ) -> Result<Vec<f64>, EngineError> {
+        let scores = BurnEngine::cpu().score(graph, weights, rows, metrics, placement)?;
+        let broken = |score| match self.0 {
+            Promise::Scores => score + 0.1,
+            _ => score,
+        };
+        Ok(scores.into_iter().map(broken).collect())
     }
 }
 
@@ -112,6 +141,13 @@ fn each_broken_promise_is_noticed() {
         (Promise::Predictions, "predictions of the kept weights"),
         (Promise::Rows, "are refused"),
         (Promise::NotANumber, "a loss that is no number fails"),
+        (Promise::Scores, "by hand"),
+        (Promise::Pictures, "pictures are judged as the numbers"),
+        (Promise::Augment, "changed pictures, other weights"),
+        (
+            Promise::Occasion,
+            "changed by the seed, the epoch and the row",
+        ),
     ] {
         let check = || check_engine(&Broken(promise));
         let panic = catch_unwind(AssertUnwindSafe(check)).expect_err(complaint);
