@@ -86,23 +86,20 @@ pub(crate) fn backward_x(
     let count = (rows * places) as f32;
     let (x, mut grad) = (Numbers::of_places(kept.x), Numbers::of_places(grad));
     let [weight, by_weight, by_bias] = [weight, by_weight, by_bias].map(Numbers::of);
-    // The gradient is `of_grad * grad + of_x * x + shift`.
+    // The gradient is `of_grad * grad + of_x * (x - mean) + shift`.
     let (mut of_grad, mut of_x, mut shift) = (Vec::new(), Vec::new(), Vec::new());
     for channel in 0..channels {
         let inverse = kept.inverse_deviation[channel];
         let scale = weight.as_slice()[channel] * inverse;
-        let along_x = -scale * by_weight.as_slice()[channel] / count * inverse;
         of_grad.push(scale);
-        of_x.push(along_x);
-        shift.push(-scale * by_bias.as_slice()[channel] / count - along_x * kept.mean[channel]);
+        of_x.push(-scale * by_weight.as_slice()[channel] / count * inverse);
+        shift.push(-scale * by_bias.as_slice()[channel] / count);
     }
     let size = job_size(channels);
     let grads = grad.as_mut_slice().chunks_mut(size);
     let jobs = x.as_slice().chunks(size).zip(grads).collect();
-    let [of_grad, of_x, shift] = [of_grad, of_x, shift].map(|of| repeated(&of));
-    each(jobs, |(x, grad)| {
-        combine(x, grad, &of_grad, &of_x, &shift);
-    });
+    let factors = [of_grad, of_x, kept.mean, shift].map(|of| repeated(&of));
+    each(jobs, |(x, grad)| combine(x, grad, &factors));
     grad.into_values(shape)
 }
 
@@ -215,13 +212,15 @@ fn sum_grad<S: Simd>(x: &[f32], grad: &[f32], mean: &[f32], sums: &mut [f32]) {
 }
 
 #[macerator::with_simd]
-fn combine<S: Simd>(x: &[f32], grad: &mut [f32], of_grad: &[f32], of_x: &[f32], shift: &[f32]) {
-    for (x, grad) in x.chunks(shift.len()).zip(grad.chunks_mut(shift.len())) {
+fn combine<S: Simd>(x: &[f32], grad: &mut [f32], factors: &[Vec<f32>; 4]) {
+    let size = factors[0].len();
+    for (x, grad) in x.chunks(size).zip(grad.chunks_mut(size)) {
         let n = x.len();
-        let (grad, of_grad) = (&mut grad[..n], &of_grad[..n]);
-        let (of_x, shift) = (&of_x[..n], &shift[..n]);
+        let grad = &mut grad[..n];
+        let [of_grad, of_x, mean, shift] = factors.each_ref().map(|of| &of[..n]);
         for idx in 0..n {
-            grad[idx] = grad[idx] * of_grad[idx] + x[idx] * of_x[idx] + shift[idx];
+            // Not `of_x * x` with the mean in the shift: far from 0 little would be left of it.
+            grad[idx] = grad[idx] * of_grad[idx] + (x[idx] - mean[idx]) * of_x[idx] + shift[idx];
         }
     }
 }

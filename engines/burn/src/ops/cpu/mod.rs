@@ -18,6 +18,7 @@
 )]
 
 pub(crate) mod batch_norm;
+mod columns;
 pub(crate) mod conv2d;
 mod depthwise;
 pub(crate) mod pool;

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Distribution};
 use proptest::prelude::*;
 
-use super::super::{batch_norm, channel_sums, conv2d, pool, relu};
+use super::super::{batch_norm, channel_sums, conv2d, pool, relu, vector as of_sums};
 use super::*;
 use crate::ops::window::Window;
 
@@ -177,7 +177,7 @@ fn check_batch_norm(rows: usize, channels: usize, places: usize) {
             by_bias_64,
             grad_64,
         ),
-        10_000,
+        100,
     );
     near(
         "running",
@@ -249,5 +249,106 @@ fn a_pool_returns_what_is_no_number() {
         let x = Tensor::<3>::from_data([[numbers]], &Device::flex());
         let y = pool::forward_max(x, &window).into_scalar::<f32>();
         assert!(y.is_nan(), "at {at}");
+    }
+}
+
+/// What every op makes of one batch, forwards and backwards, by way and op.
+fn everything() -> Vec<(String, Vec<u32>)> {
+    let numbers_of = |shape: [usize; 3], salt: usize| {
+        let size = shape.iter().product();
+        let numbers = (0..size).map(|k| ((k * 7919 + salt) % 1009) as f32 / 504.5 - 1.0);
+        let data = TensorData::new(numbers.collect::<Vec<f32>>(), shape);
+        Tensor::<3>::from_data(data, &Device::flex())
+    };
+    let mut all = Vec::new();
+    let mut note = |what: &str, tensor: Tensor<1>| {
+        let numbers: Vec<f32> = tensor.into_data().try_into_vec().unwrap();
+        all.push((
+            what.to_owned(),
+            numbers.iter().map(|x| x.to_bits()).collect(),
+        ));
+    };
+    let flat = |x: Values| {
+        let size = x.shape().num_elements();
+        x.reshape([size])
+    };
+    let (rows, places, channels) = (9, 20 * 20, 48);
+    let x = numbers_of([rows, channels, places], 1);
+    let ways = [
+        ("winograd", [3, 3], 1, channels),
+        ("columns", [5, 5], 1, channels),
+        ("depthwise", [3, 3], channels, 1),
+    ];
+    for (way, kernel, groups, in_group) in ways {
+        let window = window([20, 20], kernel, 1, kernel[0] / 2, groups).unwrap();
+        let weight = numbers_of([channels, in_group, kernel[0] * kernel[1]], 2);
+        let weight = weight.reshape([channels, in_group, kernel[0], kernel[1]]);
+        let y = conv2d::forward(x.clone(), weight.clone(), None, &window);
+        let by_x = conv2d::backward_x(weight.clone(), y.clone(), &window);
+        note(way, flat(y.clone()));
+        note(&format!("{way} by x"), flat(by_x));
+        let by_weight = conv2d::backward_weight(x.clone(), weight, y, &window);
+        note(&format!("{way} by weight"), by_weight);
+    }
+    let ones = || vector(vec![1.0; channels]);
+    let (y, kept, statistics) = batch_norm::forward(x.clone(), ones(), ones(), 1e-5);
+    note("batch norm", flat(y.clone()));
+    note("mean", statistics.mean);
+    let (by_weight, by_bias) = batch_norm::backward_affine(&kept, x.clone());
+    note("batch norm by weight", by_weight.clone());
+    let by_x = batch_norm::backward_x(kept, ones(), by_weight, by_bias, x.clone());
+    note("batch norm by x", flat(by_x));
+    let pool = window([20, 20], [2, 2], 2, 0, 1).unwrap();
+    let (y, maxima) = pool::forward_max_with_places(x.clone(), &pool);
+    note("max pool by x", flat(pool::backward_max(maxima, y, &pool)));
+    note("relu", flat(relu::forward(x.clone())));
+    note("sums", of_sums(channel_sums(x)));
+    all
+}
+
+#[test]
+fn results_do_not_follow_the_number_of_threads() {
+    let on_threads = |n_threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads);
+        pool.build().unwrap().install(everything)
+    };
+    let expected = on_threads(1);
+    for n_threads in [2, 5] {
+        for (found, expected) in on_threads(n_threads).iter().zip(&expected) {
+            assert!(found == expected, "{} on {n_threads} threads", found.0);
+        }
+    }
+}
+
+#[test]
+fn a_number_that_is_none_reaches_all_that_reads_it() {
+    let nan = |shape: [usize; 3], at: usize| {
+        let mut numbers = vec![0.5; shape.iter().product()];
+        numbers[at] = f32::NAN;
+        Tensor::<3>::from_data(TensorData::new(numbers, shape), &Device::flex())
+    };
+    for (kernel, groups) in [([3, 3], 1), ([5, 5], 1), ([3, 3], 16)] {
+        let window = window([12, 12], kernel, 1, kernel[0] / 2, groups).unwrap();
+        let in_group = 16 / groups;
+        let weight = Tensor::<4>::ones([16, in_group, kernel[0], kernel[1]], &Device::flex());
+        // Channel 7, line 6, column 4.
+        let x = nan([1, 16, 144], 7 * 144 + 6 * 12 + 4);
+        let y = numbers(conv2d::forward(x, weight, None, &window));
+        for down in 5..=7 {
+            for across in 3..=5 {
+                let at = 7 * 144 + down * 12 + across;
+                assert!(
+                    y[at].is_nan(),
+                    "{kernel:?}, {groups} groups, {down}, {across}"
+                );
+            }
+        }
+    }
+    let ones = || vector(vec![1.0; 3]);
+    let (y, _, statistics) = batch_norm::forward(nan([4, 3, 5], 22), ones(), ones(), 1e-5);
+    assert!(numbers(statistics.variance)[1].is_nan());
+    let is_channel = |at: usize| at / 5 % 3 == 1;
+    for (at, y) in numbers(y).into_iter().enumerate() {
+        assert_eq!(y.is_nan(), is_channel(at), "at {at}");
     }
 }
