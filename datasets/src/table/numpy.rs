@@ -10,11 +10,10 @@ mod builder;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
+use std::io::BufReader;
 use std::path::Path;
 
-use npyz::npz::NpzArchive;
-
+use super::archive;
 use super::array::Array;
 use super::{Schema, Table};
 use crate::error::LoadError;
@@ -38,24 +37,19 @@ pub(crate) fn read_npz(path: &Path, schema: &dyn Schema) -> Result<Table, LoadEr
             path: path.to_owned(),
         });
     }
-    let mut archive = NpzArchive::new(std::io::BufReader::new(file))
-        .map_err(|error| not_numpy(error.to_string()))?;
-    let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
-    names.sort_unstable();
+    let mut file = BufReader::new(file);
+    let mut members = archive::members(&mut file).map_err(|error| not_numpy(error.to_string()))?;
+    members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
     let mut arrays = Vec::new();
-    for name in names {
-        let file_name = npyz::npz::file_name_from_array_name(&name);
-        let mut entry = archive
-            .zip_archive()
-            .by_name(&file_name)
-            .map_err(|error| not_numpy(format!("array `{name}`: {error}")))?;
-        let mut bytes = Vec::new();
-        entry
-            .read_to_end(&mut bytes)
+    for member in &members {
+        let Some(name) = member.name.strip_suffix(".npy") else {
+            continue;
+        };
+        let bytes = archive::read(&mut file, member)
             .map_err(|error| not_numpy(format!("array `{name}`: {error}")))?;
         arrays.push(Array {
             path: path.to_owned(),
-            name,
+            name: name.to_owned(),
             bytes,
         });
     }
