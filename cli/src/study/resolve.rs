@@ -10,7 +10,7 @@ use super::error::{Notice, StudyError};
 use super::file::{Raw, Table};
 use super::passes::{self, PassStep};
 use super::search::{self, Search};
-use super::section::{Section, misfit};
+use super::section::{Section, home, misfit};
 use super::{Verb, defaults};
 
 /// A study with every value decided: what `config.toml` says.
@@ -465,8 +465,9 @@ fn finish_root(root: Section<'_>) -> Result<(), StudyError> {
         return Ok(());
     };
     let near = did_you_mean(&entry.key, OWN_KEYS);
-    root.finish().map_err(|error| match near {
-        Some(near) => error.hinted(near),
+    let home = home(&entry.key);
+    root.finish().map_err(|error| match home.or(near) {
+        Some(hint) => error.hinted(hint),
         None => error.hinted(format!("known: `{}`", OWN_KEYS.join("`, `"))),
     })
 }

@@ -58,7 +58,9 @@ impl<'a> Section<'a> {
 
     /// Returns the value of a key; `"NA"` counts as absent.
     pub(super) fn item(&mut self, key: &'a str) -> Option<&'a Item> {
-        self.known.push(key);
+        if !self.known.contains(&key) {
+            self.known.push(key);
+        }
         let entry = self.entries.iter().find(|entry| entry.key == key)?;
         (entry.item.raw != Raw::Null).then_some(&entry.item)
     }
@@ -206,15 +208,35 @@ pub(super) fn misfit(path: &str, item: &Item, expected: &str) -> StudyError {
     )
 }
 
-/// Returns the error about a key that is not known, with the nearest one that is.
+/// Keys that are looked for elsewhere, with the table that has them.
+const HOMES: [(&str, &str); 10] = [
+    ("inherit", "search"),
+    ("importance", "search"),
+    ("constraints", "search"),
+    ("search_space", "search"),
+    ("pruner", "search.strategy"),
+    ("metrics", "search.strategy"),
+    ("hw_runner", "search.strategy"),
+    ("n_trials", "search.strategy.setup"),
+    ("n_jobs", "search.strategy.setup"),
+    ("timeout", "search.strategy.setup"),
+];
+
+/// Returns the error about a key that is not known, with its table or the nearest key that is.
 pub(super) fn unknown_key(path: &str, entry: &Entry, known: &[&str]) -> StudyError {
     let what = format!("unknown key `{}`", join(path, &entry.key));
-    let near = did_you_mean(&entry.key, known.iter().copied());
+    let near = home(&entry.key).or_else(|| did_you_mean(&entry.key, known.iter().copied()));
     let hint = near.unwrap_or_else(|| {
         let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
         format!("known: {}", known.join(", "))
     });
     StudyError::at(&entry.item.origin, what).hinted(hint)
+}
+
+/// Returns where a key belongs that is commonly looked for elsewhere.
+pub(super) fn home(key: &str) -> Option<String> {
+    let (key, table) = HOMES.iter().find(|(known, _)| *known == key)?;
+    Some(format!("`{key}` belongs to `[{table}]`"))
 }
 
 /// Returns a key with the tables that it is in, quoted where TOML wants quotes.

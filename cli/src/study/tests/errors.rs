@@ -751,3 +751,28 @@ fn says_what_can_not_be_inherited_and_what_does_not_change_pictures() {
       `normalize` is another name of `dataset.standardize`, which is given too in `studies/x.toml`, line 1
     "#);
 }
+
+#[test]
+fn says_where_a_key_belongs() {
+    insta::assert_snapshot!(refusals(&[
+        "inherit = \"slice\"",
+        "n_trials = 3",
+        "[search.pruner]\nname = \"median\"",
+        "[search.strategy.constraints]\nparams_max = 1",
+    ]), @r#"
+    inherit = "slice"
+      unknown key `inherit` in `studies/x.toml`, line 1
+        hint: `inherit` belongs to `[search]`
+    n_trials = 3
+      unknown key `n_trials` in `studies/x.toml`, line 1
+        hint: `n_trials` belongs to `[search.strategy.setup]`
+    [search.pruner]
+    name = "median"
+      unknown key `search.pruner` in `studies/x.toml`, line 1
+        hint: `pruner` belongs to `[search.strategy]`
+    [search.strategy.constraints]
+    params_max = 1
+      unknown key `search.strategy.constraints` in `studies/x.toml`, line 1
+        hint: `constraints` belongs to `[search]`
+    "#);
+}
