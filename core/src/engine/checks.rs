@@ -161,7 +161,8 @@ mod tests {
     use super::*;
     use crate::dataset::{Features, Split};
     use crate::engine::{Candidate, Device, Observer, Placement, TrainOutcome};
-    use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+    use crate::recipe::{Keep, Recipe};
+    use crate::testing::PLAIN_RECIPE;
 
     /// An engine that takes every network and trains none.
     struct Idle;
@@ -210,23 +211,10 @@ mod tests {
             weights: None,
         };
         let recipe = Recipe {
-            max_epochs: 1,
             batch_size,
             learning_rate: 0.1,
-            lr_scheduler: LrScheduler::Constant,
-            lr_step_epochs: None,
-            lr_gamma: 1.0,
-            warmup_epochs: 0.0,
-            optimizer: Optimizer::Adam,
-            weight_decay: 0.0,
-            momentum: 0.0,
-            nesterov: false,
-            label_smoothing: 0.0,
-            gradient_clip_norm: None,
             keep: Keep::Best,
-            patience: None,
-            log_every_n_steps: None,
-            augment: Augment::NONE,
+            ..PLAIN_RECIPE
         };
         let job = TrainJob {
             candidates: &[candidate],

@@ -190,25 +190,13 @@ fn one() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::PLAIN_RECIPE;
 
     pub(super) const RECIPE: Recipe = Recipe {
         max_epochs: 10,
         batch_size: 4,
-        learning_rate: 0.01,
         lr_scheduler: LrScheduler::Cosine,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
-        optimizer: Optimizer::Adam,
-        weight_decay: 0.0,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     };
 
     #[test]

@@ -15,9 +15,9 @@ use crate::engine::{
     Trained, Verdict,
 };
 use crate::graph::Graph;
-use crate::images::Augment;
 use crate::random::{Purpose, stream};
 use crate::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use crate::testing::PLAIN_RECIPE;
 use crate::weights::Weights;
 
 /// Every engine trains chains of linear layers, batch normalisation and relu.
@@ -101,22 +101,8 @@ fn separable(n_rows: usize, row_set: u64) -> Split {
 fn recipe(max_epochs: usize) -> Recipe {
     Recipe {
         max_epochs,
-        batch_size: 32,
         learning_rate: 0.02,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
-        optimizer: Optimizer::Adam,
-        weight_decay: 0.0,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     }
 }
 

@@ -7,6 +7,7 @@ mod model;
 mod parity;
 mod pass;
 mod random_graph;
+mod recipe;
 mod reference;
 mod strategy;
 
@@ -15,5 +16,6 @@ pub use model::check_model;
 pub use parity::check_parity;
 pub use pass::check_pass;
 pub use random_graph::random_graph;
+pub use recipe::PLAIN_RECIPE;
 pub use reference::{Statistics, forward};
 pub use strategy::{check_strategy, check_strategy_without_repeats};

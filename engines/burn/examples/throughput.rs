@@ -10,9 +10,9 @@ use std::time::Instant;
 use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::graph::Graph;
-use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::recipe::Recipe;
+use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_engine_burn::BurnEngine;
 use rand::RngExt;
 
@@ -46,20 +46,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         max_epochs,
         batch_size,
         learning_rate: 1e-3,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
-        optimizer: Optimizer::Adam,
-        weight_decay: 0.0,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     };
     let placement = Placement {
         device: "cpu".to_owned(),

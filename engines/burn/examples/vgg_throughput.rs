@@ -15,9 +15,9 @@ use firebrick_core::engine::{
     Candidate, Engine, Epoch, Observer, Placement, TrainJob, TrainOutcome, Verdict,
 };
 use firebrick_core::graph::Graph;
-use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::recipe::{Optimizer, Recipe};
+use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_core::weights::Weights;
 use firebrick_engine_burn::BurnEngine;
 use rand::RngExt;
@@ -47,21 +47,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let recipe = Recipe {
         max_epochs,
         batch_size,
-        learning_rate: 0.01,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
         optimizer: Optimizer::Sgd,
-        weight_decay: 0.0,
         momentum: 0.9,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     };
     let candidates = [Candidate {
         graph: graph.clone(),

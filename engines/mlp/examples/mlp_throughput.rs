@@ -13,9 +13,9 @@ use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::formats::operands;
 use firebrick_core::graph::{Graph, GraphBuilder, NumberFormat, Op};
-use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::recipe::Recipe;
+use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_engine_mlp::{MlpEngine, Path};
 use rand::RngExt;
 
@@ -80,20 +80,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         max_epochs,
         batch_size,
         learning_rate: 1e-3,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
-        optimizer: Optimizer::Adam,
-        weight_decay: 0.0,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     };
     let placement = Placement {
         device: "cpu".to_owned(),

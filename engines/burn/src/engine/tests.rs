@@ -3,11 +3,10 @@ use std::process::Command;
 use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
-use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::recipe::{Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
-use firebrick_core::testing::check_engine;
+use firebrick_core::testing::{PLAIN_RECIPE, check_engine};
 use rand::RngExt;
 
 use super::*;
@@ -40,21 +39,9 @@ fn recipe(max_epochs: usize, batch_size: usize) -> Recipe {
     Recipe {
         max_epochs,
         batch_size,
-        learning_rate: 0.01,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
         optimizer: Optimizer::AdamW,
         weight_decay: 0.01,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     }
 }
 

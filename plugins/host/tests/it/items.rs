@@ -10,13 +10,15 @@ use firebrick_core::engine::{
     Candidate, Engine, EngineError, Epoch, Observer, Placement, TrainJob, TrainOutcome, Verdict,
 };
 use firebrick_core::graph::Graph;
-use firebrick_core::images::{Augment, Normalize};
+use firebrick_core::images::Normalize;
 use firebrick_core::objective::Direction;
-use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+use firebrick_core::recipe::{Optimizer, Recipe};
 use firebrick_core::registry::{Entry, Factory, Kind};
 use firebrick_core::space::{Domain, Parameter, Space};
 use firebrick_core::strategy::{StrategyError, Study};
-use firebrick_core::testing::{check_engine, check_model, check_pass, check_strategy};
+use firebrick_core::testing::{
+    PLAIN_RECIPE, check_engine, check_model, check_pass, check_strategy,
+};
 use firebrick_core::value::Value;
 use firebrick_core::weights::Weights;
 use firebrick_host::{Loaded, load_all};
@@ -56,20 +58,8 @@ pub(crate) fn recipe(max_epochs: usize) -> Recipe {
         max_epochs,
         batch_size: 2,
         learning_rate: 0.5,
-        lr_scheduler: LrScheduler::Constant,
-        lr_step_epochs: None,
-        lr_gamma: 1.0,
-        warmup_epochs: 0.0,
         optimizer: Optimizer::Sgd,
-        weight_decay: 0.0,
-        momentum: 0.0,
-        nesterov: false,
-        label_smoothing: 0.0,
-        gradient_clip_norm: None,
-        keep: Keep::Last,
-        patience: None,
-        log_every_n_steps: None,
-        augment: Augment::NONE,
+        ..PLAIN_RECIPE
     }
 }
 
