@@ -4,12 +4,10 @@ use std::path::Path;
 
 use crate::error::LoadError;
 
-mod archive;
 mod arff;
 mod array;
 mod columns;
 mod csv;
-mod npy;
 mod numpy;
 
 pub(crate) use columns::{Column, Kind, Layout, Role};

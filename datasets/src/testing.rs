@@ -4,9 +4,6 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
-
 use crate::{Fractions, LoadError, Request};
 
 /// A folder that goes away with its test.
@@ -108,94 +105,17 @@ pub(crate) fn npy_texts(values: &[&str]) -> Vec<u8> {
     npy("<U5", false, &[values.len()], &data)
 }
 
-/// Returns the bytes of an NPZ file as `np.savez_compressed` writes it.
+/// Returns the bytes of an NPZ file.
 pub(crate) fn npz(arrays: &[(&str, Vec<u8>)]) -> Vec<u8> {
-    zip(arrays, Packing::Deflated)
-}
-
-/// How the members of an archive are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Packing {
-    /// As `np.savez` does.
-    Stored,
-    /// As `np.savez_compressed` does.
-    Deflated,
-    /// Stored, every number in the 64-bit fields of large archives.
-    Large,
-}
-
-/// Returns the bytes of an archive of arrays, by the format's description: APPNOTE.TXT, section 4.3.
-pub(crate) fn zip(arrays: &[(&str, Vec<u8>)], packing: Packing) -> Vec<u8> {
-    let n_members = arrays.len() as u64;
-    let (mut file, mut list) = (Vec::new(), Vec::new());
+    let mut file = std::io::Cursor::new(Vec::new());
+    let mut writer = zip::ZipWriter::new(&mut file);
     for (name, bytes) in arrays {
-        let name = format!("{name}.npy");
-        let mut crc = Crc::new();
-        crc.update(bytes);
-        let mut packed = bytes.clone();
-        if packing == Packing::Deflated {
-            let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-            encoder.write_all(bytes).unwrap();
-            packed = encoder.finish().unwrap();
-        }
-        let method = if packing == Packing::Deflated { 8 } else { 0 };
-        let sizes = [bytes.len() as u64, packed.len() as u64, file.len() as u64];
-        let extra: Vec<u8> = match packing {
-            Packing::Large => {
-                let numbers = sizes.iter().flat_map(|size| size.to_le_bytes());
-                // An unknown field of two bytes, then the one of the three numbers.
-                let known = [9, 0, 2, 0, 0, 0, 1, 0, 24, 0];
-                known.into_iter().chain(numbers).collect()
-            }
-            Packing::Stored | Packing::Deflated => Vec::new(),
-        };
-        let [n_bytes, n_packed, offset] = sizes.map(|size| narrow(size, packing));
-        // Version and flags, method, time and date, checksum, sizes, lengths of name and extra.
-        let mut common = vec![45, 0, 0, 0, method, 0, 0, 0, 0, 0];
-        common.extend(
-            [crc.sum(), n_packed, n_bytes]
-                .iter()
-                .flat_map(|n| n.to_le_bytes()),
-        );
-        common.extend([name.len() as u8, 0, extra.len() as u8, 0]);
-        list.extend(b"PK\x01\x02\x2d\x03");
-        list.extend(&common);
-        list.extend([0; 10]);
-        list.extend(offset.to_le_bytes());
-        list.extend(name.as_bytes());
-        list.extend(&extra);
-        file.extend(b"PK\x03\x04");
-        file.extend(&common);
-        file.extend(name.as_bytes());
-        file.extend(&extra);
-        file.extend(packed);
+        let options = zip::write::SimpleFileOptions::default();
+        writer.start_file(format!("{name}.npy"), options).unwrap();
+        writer.write_all(bytes).unwrap();
     }
-    let (offset, end) = (file.len() as u64, (file.len() + list.len()) as u64);
-    file.extend(&list);
-    if packing == Packing::Large {
-        file.extend(b"PK\x06\x06");
-        file.extend(44_u64.to_le_bytes());
-        file.extend([45, 0, 45, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
-        let numbers = [n_members, n_members, list.len() as u64, offset];
-        file.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
-        file.extend(b"PK\x06\x07\0\0\0\0");
-        file.extend(end.to_le_bytes());
-        file.extend([1, 0, 0, 0]);
-    }
-    file.extend(b"PK\x05\x06\0\0\0\0");
-    file.extend([n_members as u8, 0, n_members as u8, 0]);
-    file.extend(narrow(list.len() as u64, packing).to_le_bytes());
-    file.extend(narrow(offset, packing).to_le_bytes());
-    file.extend([0, 0]);
-    file
-}
-
-/// Returns what stands in a 32-bit field for a number.
-fn narrow(number: u64, packing: Packing) -> u32 {
-    match packing {
-        Packing::Large => u32::MAX,
-        Packing::Stored | Packing::Deflated => number as u32,
-    }
+    writer.finish().unwrap();
+    file.into_inner()
 }
 
 /// Returns a file of the data for tests, or says that the test is skipped.

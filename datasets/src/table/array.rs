@@ -1,8 +1,10 @@
 //! One NumPy array, read as numbers, labels or texts.
 
+use std::io;
 use std::path::PathBuf;
 
-use super::npy::{Element, Header, HeaderError, Kind};
+use npyz::{DType, Deserialize, NpyFile, NpyHeader, Order, TypeChar};
+
 use crate::error::{LoadError, Place};
 
 /// An array as it lies in its file.
@@ -59,27 +61,29 @@ impl Array {
     /// [`LoadError`] if it is damaged, of another type, or has a value that is not finite.
     pub(crate) fn numbers(&self) -> Result<Numbers, LoadError> {
         let (header, data) = self.open()?;
+        let Some((kind, size)) = scalar(&header.dtype()) else {
+            return Err(self.wrong_type(&header, "numbers"));
+        };
         let shape = self.shape(&header)?;
-        let values: Vec<f32> = match (header.kind, header.n_bytes) {
-            (Kind::Float, Some(4)) => self.read(&header, data)?,
-            (Kind::Float, Some(8)) => self.read_as(&header, data, |value: f64| value as f32)?,
-            (Kind::Int, Some(1)) => self.read_as(&header, data, |value: i8| f32::from(value))?,
-            (Kind::Int, Some(2)) => self.read_as(&header, data, |value: i16| f32::from(value))?,
-            (Kind::Int, Some(4)) => self.read_as(&header, data, |value: i32| value as f32)?,
-            (Kind::Int, Some(8)) => self.read_as(&header, data, |value: i64| value as f32)?,
-            (Kind::Uint, Some(1)) => self.read_as(&header, data, |value: u8| f32::from(value))?,
-            (Kind::Uint, Some(2)) => self.read_as(&header, data, |value: u16| f32::from(value))?,
-            (Kind::Uint, Some(4)) => self.read_as(&header, data, |value: u32| value as f32)?,
-            (Kind::Uint, Some(8)) => self.read_as(&header, data, |value: u64| value as f32)?,
-            (Kind::Bool, Some(1)) => {
+        let values: Vec<f32> = match (kind, size) {
+            (TypeChar::Float, 4) => self.read(header.clone(), data)?,
+            (TypeChar::Float, 8) => self.read_as(&header, data, |value: f64| value as f32)?,
+            (TypeChar::Int, 1) => self.read_as(&header, data, |value: i8| f32::from(value))?,
+            (TypeChar::Int, 2) => self.read_as(&header, data, |value: i16| f32::from(value))?,
+            (TypeChar::Int, 4) => self.read_as(&header, data, |value: i32| value as f32)?,
+            (TypeChar::Int, 8) => self.read_as(&header, data, |value: i64| value as f32)?,
+            (TypeChar::Uint, 1) => self.read_as(&header, data, |value: u8| f32::from(value))?,
+            (TypeChar::Uint, 2) => self.read_as(&header, data, |value: u16| f32::from(value))?,
+            (TypeChar::Uint, 4) => self.read_as(&header, data, |value: u32| value as f32)?,
+            (TypeChar::Uint, 8) => self.read_as(&header, data, |value: u64| value as f32)?,
+            (TypeChar::Bool, 1) => {
                 self.read_as(&header, data, |value: bool| f32::from(u8::from(value)))?
             }
             _ => return Err(self.wrong_type(&header, "integers, or floats of 32 or 64 bits")),
         };
-        let values = if header.is_fortran {
-            c_order(&shape, &values)
-        } else {
-            values
+        let values = match header.order() {
+            Order::C => values,
+            Order::Fortran => c_order(&shape, &values),
         };
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
             // Of an array without values the other lengths could be anything.
@@ -100,12 +104,12 @@ impl Array {
     pub(crate) fn labels(&self) -> Result<Labels, LoadError> {
         let (header, _) = self.open()?;
         let shape = self.shape(&header)?;
-        match header.kind {
-            Kind::Text | Kind::Bytes => return self.texts().map(Labels::Texts),
-            Kind::Object => {
-                return Err(self.wrong_type(&header, "integers, texts or one-hot columns"));
-            }
-            _ => {}
+        let kind = scalar(&header.dtype()).map(|(kind, _)| kind);
+        if matches!(kind, Some(TypeChar::UnicodeStr | TypeChar::ByteStr)) {
+            return self.texts().map(Labels::Texts);
+        }
+        if header.dtype().uses_pickled_array() {
+            return Err(self.wrong_type(&header, "integers, texts or one-hot columns"));
         }
         match shape.as_slice() {
             [_] | [_, 1] => self.class_numbers().map(Labels::Integers),
@@ -127,8 +131,8 @@ impl Array {
         if !matches!(shape.as_slice(), [_] | [_, 1]) {
             return Err(self.wrong_shape("[rows]", shape));
         }
-        match header.kind {
-            Kind::Text | Kind::Bytes => self.read(&header, data),
+        match scalar(&header.dtype()) {
+            Some((TypeChar::UnicodeStr | TypeChar::ByteStr, _)) => self.read(header, data),
             _ => Err(self.wrong_type(&header, "texts")),
         }
     }
@@ -152,57 +156,55 @@ impl Array {
     }
 
     /// Reads the header; returns it with the bytes after it.
-    fn open(&self) -> Result<(Header, &[u8]), LoadError> {
+    fn open(&self) -> Result<(NpyHeader, &[u8]), LoadError> {
         if self.bytes.is_empty() {
             return Err(LoadError::EmptyFile {
                 path: self.path.clone(),
             });
         }
-        Header::read(&self.bytes).map_err(|error| match error {
-            HeaderError::CutOff => self.cut_off(&error.to_string()),
-            HeaderError::Wrong(_) => self.damaged(&error.to_string()),
-        })
-    }
-
-    fn shape(&self, header: &Header) -> Result<Vec<usize>, LoadError> {
-        let shape: Option<Vec<usize>> = header
-            .shape
-            .iter()
-            .map(|length| usize::try_from(*length).ok())
-            .collect();
-        shape.ok_or_else(|| self.cut_off(TOO_LARGE))
-    }
-
-    /// Reads every element, after a look at whether they are there.
-    fn read<T: Element>(&self, header: &Header, data: &[u8]) -> Result<Vec<T>, LoadError> {
-        let Some(size) = header.n_bytes else {
-            return Err(self.wrong_type(header, "elements of one size"));
-        };
-        let n_items = self
-            .shape(header)?
-            .iter()
-            .try_fold(1_usize, |product, length| product.checked_mul(*length));
-        // An element without bytes counts as one, since as many of them may be asked for.
-        let n_bytes = n_items.and_then(|n_items| n_items.checked_mul(size.max(1)));
-        match (n_items, n_bytes) {
-            (Some(n_items), Some(n_bytes)) if n_bytes <= data.len() => (0..n_items)
-                .map(|item| T::read(&data[item * size..(item + 1) * size], header))
-                .collect::<Option<_>>()
-                .ok_or_else(|| self.damaged("a text is no Unicode")),
-            (_, Some(n_bytes)) => {
-                Err(self.cut_off(&format!("{} bytes where {n_bytes} should be", data.len())))
-            }
-            (_, None) => Err(self.cut_off(TOO_LARGE)),
+        let mut data = self.bytes.as_slice();
+        match NpyHeader::from_reader(&mut data) {
+            Ok(header) => Ok((header, data)),
+            Err(error) => Err(self.damaged(&error)),
         }
     }
 
-    fn read_as<T: Element, N>(
+    fn shape(&self, header: &NpyHeader) -> Result<Vec<usize>, LoadError> {
+        let shape: Option<Vec<usize>> = header
+            .shape()
+            .iter()
+            .map(|length| usize::try_from(*length).ok())
+            .collect();
+        shape.ok_or_else(|| self.cut_off("its shape needs more bytes than memory has"))
+    }
+
+    /// Reads every element, after a look at whether they are there.
+    fn read<T: Deserialize>(&self, header: NpyHeader, data: &[u8]) -> Result<Vec<T>, LoadError> {
+        let n_bytes = header
+            .shape()
+            .iter()
+            .try_fold(1_u64, |product, length| product.checked_mul(*length))
+            .and_then(|n_items| n_items.checked_mul(header.dtype().num_bytes()?.max(1) as u64));
+        match n_bytes {
+            Some(n_bytes) if n_bytes <= data.len() as u64 => {}
+            Some(n_bytes) => {
+                return Err(
+                    self.cut_off(&format!("{} bytes where {n_bytes} should be", data.len()))
+                );
+            }
+            None => return Err(self.cut_off("its shape needs more bytes than memory has")),
+        }
+        let file = NpyFile::with_header(header, data);
+        file.into_vec().map_err(|error| self.damaged(&error))
+    }
+
+    fn read_as<T: Deserialize, N>(
         &self,
-        header: &Header,
+        header: &NpyHeader,
         data: &[u8],
         convert: impl Fn(T) -> N,
     ) -> Result<Vec<N>, LoadError> {
-        let values = self.read(header, data)?;
+        let values = self.read(header.clone(), data)?;
         Ok(values.into_iter().map(convert).collect())
     }
 
@@ -210,10 +212,10 @@ impl Array {
     /// the same as `20_240_100`.
     fn class_numbers(&self) -> Result<Vec<i64>, LoadError> {
         let (header, data) = self.open()?;
-        match (header.kind, header.n_bytes) {
-            (Kind::Int, Some(4)) => self.read_as(&header, data, |value: i32| i64::from(value)),
-            (Kind::Uint, Some(4)) => self.read_as(&header, data, |value: u32| i64::from(value)),
-            (Kind::Int, Some(8)) => self.read(&header, data),
+        match scalar(&header.dtype()) {
+            Some((TypeChar::Int, 4)) => self.read_as(&header, data, |value: i32| i64::from(value)),
+            Some((TypeChar::Uint, 4)) => self.read_as(&header, data, |value: u32| i64::from(value)),
+            Some((TypeChar::Int, 8)) => self.read(header, data),
             _ => integers(self, &self.numbers()?.values),
         }
     }
@@ -239,19 +241,22 @@ impl Array {
         Ok(indexes)
     }
 
-    fn wrong_type(&self, header: &Header, expected: &'static str) -> LoadError {
+    fn wrong_type(&self, header: &NpyHeader, expected: &'static str) -> LoadError {
         LoadError::ArrayType {
             path: self.path.clone(),
             array: self.name.clone(),
-            found: header.descr.clone(),
+            found: header.dtype().descr().trim_matches('\'').to_owned(),
             expected,
         }
     }
 
-    fn damaged(&self, reason: &str) -> LoadError {
+    fn damaged(&self, error: &io::Error) -> LoadError {
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return self.cut_off("its header is not complete");
+        }
         LoadError::NotNumpy {
             path: self.path.clone(),
-            reason: format!("array `{}`: {reason}", self.name),
+            reason: format!("array `{}`: {error}", self.name),
         }
     }
 
@@ -262,9 +267,6 @@ impl Array {
         }
     }
 }
-
-/// Why an array can't be there that is so large.
-const TOO_LARGE: &str = "its shape needs more bytes than memory has";
 
 /// From here on, two whole numbers may be one float.
 const INEXACT: f32 = (1 << 24) as f32;
@@ -285,6 +287,13 @@ pub(crate) fn integers(array: &Array, values: &[f32]) -> Result<Vec<i64>, LoadEr
                 value => format!("`{value}`"),
             },
         }),
+    }
+}
+
+fn scalar(dtype: &DType) -> Option<(TypeChar, u64)> {
+    match dtype {
+        DType::Plain(scalar) => Some((scalar.type_char(), scalar.size_field())),
+        _ => None,
     }
 }
 

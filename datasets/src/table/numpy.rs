@@ -10,10 +10,11 @@ mod builder;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufReader;
+use std::io::Read;
 use std::path::Path;
 
-use super::archive;
+use zip::ZipArchive;
+
 use super::array::Array;
 use super::{Schema, Table};
 use crate::error::LoadError;
@@ -37,19 +38,25 @@ pub(crate) fn read_npz(path: &Path, schema: &dyn Schema) -> Result<Table, LoadEr
             path: path.to_owned(),
         });
     }
-    let mut file = BufReader::new(file);
-    let mut members = archive::members(&mut file).map_err(|error| not_numpy(error.to_string()))?;
-    members.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+    let mut archive = ZipArchive::new(std::io::BufReader::new(file))
+        .map_err(|error| not_numpy(error.to_string()))?;
+    let array_name = |name: &str| name.strip_suffix(".npy").map(str::to_owned);
+    // A name that is no text is none of ours.
+    let names = archive.file_names().flatten();
+    let mut names: Vec<String> = names.filter_map(|name| array_name(&name)).collect();
+    names.sort_unstable();
     let mut arrays = Vec::new();
-    for member in &members {
-        let Some(name) = member.name.strip_suffix(".npy") else {
-            continue;
-        };
-        let bytes = archive::read(&mut file, member)
+    for name in names {
+        let mut entry = archive
+            .by_name(&format!("{name}.npy"))
+            .map_err(|error| not_numpy(format!("array `{name}`: {error}")))?;
+        let mut bytes = Vec::new();
+        entry
+            .read_to_end(&mut bytes)
             .map_err(|error| not_numpy(format!("array `{name}`: {error}")))?;
         arrays.push(Array {
             path: path.to_owned(),
-            name: name.to_owned(),
+            name,
             bytes,
         });
     }

