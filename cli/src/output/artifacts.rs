@@ -28,7 +28,7 @@ pub(crate) struct Record {
     pub(crate) end_ms: u64,
     /// How long it was trained; its share where an engine trains several as one.
     pub(crate) train_ms: f64,
-    /// How long it was on its way.
+    /// How long it took, from its params to its end, without waiting.
     pub(crate) total_ms: f64,
     /// The earlier trial with the same params whose evaluation this one reuses.
     pub(crate) same_as: Option<u64>,
@@ -36,6 +36,14 @@ pub(crate) struct Record {
     pub(crate) engine: Option<String>,
     /// How good it is on the test split; known for the front at the end.
     pub(crate) test: Option<Evaluation>,
+}
+
+impl Record {
+    /// Notes how long a trial took that has just ended.
+    pub(crate) fn took(&mut self, total_ms: f64) {
+        self.total_ms = total_ms;
+        self.start_ms = self.end_ms.saturating_sub(total_ms.round() as u64);
+    }
 }
 
 /// What is the same for all trials of a study, for the end of every entry.

@@ -79,8 +79,8 @@ pub(crate) type OnDone<'a> = dyn FnMut(Evaluated) -> Result<()> + 'a;
 struct Built {
     proposal: Proposal,
     hardware: Vec<(String, f64)>,
-    start: Instant,
-    start_ms: u64,
+    /// How long it took to build and to measure.
+    build_ms: f64,
 }
 
 /// A proposal that can be trained.
@@ -115,13 +115,12 @@ impl Evaluator<'_> {
     ) -> Result<()> {
         let mut ready = Vec::new();
         for proposal in proposals {
-            let (start, start_ms) = (Instant::now(), now_ms());
+            let start = Instant::now();
             let built = self.build(&proposal);
             let mut built_one = Built {
                 proposal,
                 hardware: Vec::new(),
-                start,
-                start_ms,
+                build_ms: start.elapsed().as_secs_f64() * 1e3,
             };
             match built {
                 Err(Refused { reason, hardware }) => {
@@ -346,6 +345,8 @@ impl Evaluator<'_> {
         };
         let mut one = self.finish(built, result);
         let record = &mut one.record;
+        // Without the time that it waited for a thread.
+        record.took(record.total_ms + judged.train_ms);
         record.train_ms = judged.train_ms;
         record.engine = Some(self.engines.get(job.engine).name.clone());
         record.trial.intermediate = epochs
@@ -371,8 +372,7 @@ impl Evaluator<'_> {
         let Built {
             proposal,
             hardware,
-            start,
-            start_ms,
+            build_ms,
         } = built;
         let software = result.as_ref().map(metrics_of).unwrap_or_default();
         let metrics: BTreeMap<String, f64> = software.iter().chain(&hardware).cloned().collect();
@@ -393,21 +393,22 @@ impl Evaluator<'_> {
             metrics,
             intermediate: Vec::new(),
         };
-        let record = Record {
+        let mut record = Record {
             trial,
             sampled_config: proposal.sampled_config,
             software,
             hardware,
             scaled: scaled.into_iter().collect(),
             curve: Curve::default(),
-            start_ms,
+            start_ms: 0,
             end_ms: now_ms(),
             train_ms: 0.0,
-            total_ms: start.elapsed().as_secs_f64() * 1e3,
+            total_ms: 0.0,
             same_as: None,
             engine: None,
             test: None,
         };
+        record.took(build_ms);
         Evaluated {
             record,
             network: None,
