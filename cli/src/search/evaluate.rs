@@ -20,7 +20,7 @@ use firebrick_core::weights::Weights;
 
 use super::builder::Builder;
 use super::scoring::Scoring;
-use super::training::{Job, Judged, train_all};
+use super::training::{Job, Judged, ShouldStop, train_all};
 use crate::engines::{Engines, Usable};
 use crate::output::artifacts::{Record, metrics_of};
 use crate::study::Goal;
@@ -101,7 +101,8 @@ impl Evaluator<'_> {
     /// Evaluates proposals as one population and hands each over as soon as it is finished.
     ///
     /// `earlier` are the curves of trials of earlier populations, for the pruner: those beside would
-    /// make its decisions follow the number of jobs.
+    /// make its decisions follow the number of jobs. Proposals that were not begun when the caller
+    /// wants to stop are left out.
     ///
     /// # Errors
     /// If an engine can't train at all, or what `on_done` says; what one candidate does wrong is
@@ -111,6 +112,7 @@ impl Evaluator<'_> {
         proposals: Vec<Proposal>,
         earlier: &[&Curve],
         on_epoch: &OnEpoch<'_>,
+        should_stop: &ShouldStop<'_>,
         on_done: &mut OnDone<'_>,
     ) -> Result<()> {
         let mut ready = Vec::new();
@@ -155,7 +157,7 @@ impl Evaluator<'_> {
                 Verdict::Stop => Watched::Cut,
             }
         };
-        train_all(self, jobs, &watch, &mut |job, judged| {
+        train_all(self, jobs, &watch, should_stop, &mut |job, judged| {
             let built = on_the_way[job.position].take();
             let built = built.ok_or_else(|| anyhow!("a candidate was trained twice"))?;
             on_done(self.with_result(built, job, judged))

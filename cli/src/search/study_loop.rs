@@ -300,21 +300,23 @@ fn evaluate(
         None => Vec::new(),
     };
     let directions = evaluator.goal.directions();
-    let mut was_cut = false;
+    let n_proposals = proposals.len();
+    let mut n_kept = 0;
     evaluator.evaluate(
         proposals,
         &earlier.iter().collect::<Vec<_>>(),
         &on_epoch,
+        should_stop,
         &mut |one| {
             if one.was_cut {
-                was_cut = true;
                 return Ok(());
             }
+            n_kept += 1;
             progressed.keep(one, &directions);
             on_finished(progressed, 1)
         },
     )?;
-    Ok(was_cut)
+    Ok(n_kept < n_proposals)
 }
 
 /// Lets the caller keep what was finished since there were so many trials.

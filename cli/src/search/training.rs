@@ -41,6 +41,9 @@ pub(super) struct Judged {
 /// Looks at a candidate, by position, after an epoch; the points are those of its earlier ones.
 pub(super) type Watch<'a> = dyn Fn(usize, &mut Vec<Vec<f64>>, &Epoch) -> Watched + Sync + 'a;
 
+/// Says whether nobody wants the candidates that were not begun.
+pub(super) type ShouldStop<'a> = dyn Fn() -> bool + Sync + 'a;
+
 /// Takes over a candidate that was trained and judged.
 pub(super) type OnJudged<'a> = dyn FnMut(Job, Judged) -> Result<()> + 'a;
 
@@ -52,11 +55,12 @@ pub(super) type OnJudged<'a> = dyn FnMut(Job, Judged) -> Result<()> + 'a;
 ///
 /// # Errors
 /// The first thing that an engine or `on_judged` can't do; candidates that were not begun are
-/// left then.
+/// left then, and those under way end with their epoch.
 pub(super) fn train_all(
     evaluator: &Evaluator<'_>,
     jobs: Vec<Job>,
     watch: &Watch<'_>,
+    should_stop: &ShouldStop<'_>,
     on_judged: &mut OnJudged<'_>,
 ) -> Result<()> {
     let device = |job: &Job| evaluator.engines.get(job.engine).placement.device.as_str();
@@ -77,24 +81,31 @@ pub(super) fn train_all(
     }
 
     let gives_up = AtomicBool::new(false);
+    let watch = |position: usize, points: &mut Vec<Vec<f64>>, epoch: &Epoch| match gives_up
+        .load(Ordering::Relaxed)
+    {
+        true => Watched::Cut,
+        false => watch(position, points, epoch),
+    };
     let (sender, receiver) = channel();
     std::thread::scope(|scope| {
         for _ in 0..n_threads {
             let sender = sender.clone();
             let next = || {
+                // Candidates of one epoch, or of none, never hear that the caller wants to stop.
+                let goes_on = !gives_up.load(Ordering::Relaxed) && !should_stop();
                 let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
-                queue
-                    .pop_front()
-                    .filter(|_| !gives_up.load(Ordering::Relaxed))
+                queue.pop_front().filter(|_| goes_on)
             };
             scope.spawn(move || {
                 while let Some(job) = next() {
-                    send(&sender, || judge(evaluator, vec![job], watch));
+                    send(&sender, || judge(evaluator, vec![job], &watch));
                 }
             });
         }
         for group in groups.into_values() {
             let sender = sender.clone();
+            let watch = &watch;
             scope.spawn(move || send(&sender, || judge(evaluator, group, watch)));
         }
         drop(sender);

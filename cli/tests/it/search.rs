@@ -195,6 +195,23 @@ fn the_time_limit_holds_inside_a_trial() {
     );
 }
 
+#[test]
+fn the_time_limit_holds_between_trials_of_one_epoch() {
+    let study = STUDY
+        .replace("n_rows = 1000", "n_rows = 200000")
+        .replace("batch_size = 256", "batch_size = 2");
+    let place = Place::with_study(&study);
+    let run = search(
+        &place,
+        &["--max-epochs", "1", "--n-jobs", "1", "--timeout", "0.05"],
+    );
+    assert!(run.stderr.contains("time is over: "), "{}", run.stderr);
+    // All four were asked for at once.
+    let lines = run.stderr.lines();
+    let n_trials = lines.filter(|line| line.starts_with("trial ")).count();
+    assert!(n_trials < 4, "{}", run.stderr);
+}
+
 #[cfg(unix)]
 #[test]
 fn an_interrupted_search_keeps_its_trials() {
