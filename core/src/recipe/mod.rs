@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::images::Augment;
 
+/// The most pixels that pictures are moved or blotted out by.
+const PIXELS_MAX: usize = 1 << 15;
+
 /// How a network is trained. Defaults are decided where studies are read.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Recipe {
@@ -147,6 +150,15 @@ impl Recipe {
         at_least_one("patience", self.patience.unwrap_or(1))?;
         at_least_one("log_every_n_steps", self.log_every_n_steps.unwrap_or(1))?;
         at_least_one("lr_step_epochs", self.lr_step_epochs.unwrap_or(1))?;
+        for (key, pixels) in [
+            ("augment.crop", self.augment.crop),
+            ("augment.cutout", self.augment.cutout),
+        ] {
+            // Larger than any picture, and what is computed of it fits.
+            if pixels > PIXELS_MAX {
+                return Err((key, format!("must be at most {PIXELS_MAX}, is {pixels}")));
+            }
+        }
         in_range("learning_rate", rate, positive(rate), above)?;
         in_range("lr_gamma", gamma, positive(gamma), above)?;
         in_range("warmup_epochs", warmup, not_negative(warmup), from)?;
@@ -250,6 +262,8 @@ mod tests {
             reason(|recipe| recipe.label_smoothing = 1.0),
             reason(|recipe| recipe.label_smoothing = f64::NAN),
             reason(|recipe| recipe.gradient_clip_norm = Some(0.0)),
+            reason(|recipe| recipe.augment.crop = usize::MAX),
+            reason(|recipe| recipe.augment.cutout = PIXELS_MAX + 1),
             reason(|recipe| recipe.lr_scheduler = LrScheduler::Step),
             reason(|recipe| {
                 recipe.lr_scheduler = LrScheduler::OneCycle;
@@ -264,6 +278,8 @@ mod tests {
         `label_smoothing` must be at least 0 and below 1, is 1
         `label_smoothing` must be at least 0 and below 1, is NaN
         `gradient_clip_norm` must be above 0 and finite, is 0
+        `augment.crop` must be at most 32768, is 18446744073709551615
+        `augment.cutout` must be at most 32768, is 32769
         `lr_step_epochs` is needed where `lr_scheduler` is `step`
         `warmup_epochs` must be 0, since a warm-up is part of `one_cycle`
         ");
