@@ -432,8 +432,13 @@ impl Live<'_> {
             return Verdict::Continue;
         };
         shown.epochs.insert(trial, epoch.epoch as u64);
-        self.progress
-            .steps(shown.n_done, shown.epochs.values().sum());
+        self.progress.steps(
+            shown.n_done,
+            shown
+                .epochs
+                .values()
+                .fold(0, |sum, n| sum.saturating_add(*n)),
+        );
         let (at, of) = (epoch.epoch, self.n_epochs);
         let accuracy = number(epoch.validation.accuracy);
         let now = format!("trial {trial}: epoch {at}/{of}, accuracy {accuracy}");

@@ -57,10 +57,14 @@ impl<'a> Ahead<'a> {
     }
 
     /// Asks for the rows.
+    ///
+    /// # Safety
+    /// The machine can run `S`.
     #[inline(always)]
-    pub(super) fn ask<S: Simd>(self) {
+    pub(super) unsafe fn ask<S: Simd>(self) {
         for row in self.order {
-            ask::<S>(self.features, self.width, *row as usize);
+            // SAFETY: as the caller promises.
+            unsafe { ask::<S>(self.features, self.width, *row as usize) };
         }
     }
 }
@@ -70,13 +74,16 @@ impl<'a> Ahead<'a> {
 const ROOM: usize = 128 * 1024 / size_of::<f32>();
 
 /// Asks memory for a row.
+///
+/// # Safety
+/// The machine can run `S`.
 #[inline(always)]
-fn ask<S: Simd>(features: &[f32], width: usize, row: usize) {
+unsafe fn ask<S: Simd>(features: &[f32], width: usize, row: usize) {
     let row = features.as_ptr().wrapping_add(row * width);
     // Written with `step_by` the loop takes longer than what it asks for.
     let mut number = 0;
     while number < width {
-        // SAFETY: any address will do.
+        // SAFETY: any address will do, and the caller promises the machine.
         unsafe { S::prefetch(row.wrapping_add(number)) };
         number += LANES;
     }
@@ -110,7 +117,8 @@ impl<I: ExactSizeIterator<Item = usize> + Clone> Kernel for Gather<'_, I> {
                 *lane = row.as_ptr();
             }
             for next in ahead.by_ref().take(LANES) {
-                ask::<S>(self.features, width, next);
+                // SAFETY: as the caller promises.
+                unsafe { ask::<S>(self.features, width, next) };
             }
             // SAFETY: each row has `width` numbers, and so many lanes the block.
             unsafe {

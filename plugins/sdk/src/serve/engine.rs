@@ -62,6 +62,11 @@ fn train(engine: &dyn Engine, call: &Call<'_>) -> Result<Reply, Fault> {
     let rows = arrays.rows(train.normalize.as_deref())?;
     let validation = arrays.rows(train.normalize_validation.as_deref())?;
     let mut candidates = train.candidates.into_owned();
+    if train.weights.len() != candidates.len() {
+        let (found, expected) = (train.weights.len(), candidates.len());
+        let text = format!("{expected} candidates come with {found} entries of weights");
+        return Err(Fault::Protocol(text));
+    }
     for (candidate, facts) in candidates.iter_mut().zip(train.weights) {
         candidate.weights = facts.map(|facts| arrays.weights(facts)).transpose()?;
     }
