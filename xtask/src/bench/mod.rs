@@ -110,7 +110,9 @@ mod tests {
         let error = task(&["trian".to_owned()]).unwrap_err().to_string();
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
-            error.ends_with("known: mlp, studies, memory, train, pictures, ask, load, start, study, rebuild"),
+            error.ends_with(
+                "known: mlp, studies, memory, train, pictures, ask, load, start, study, rebuild"
+            ),
             "{error}"
         );
     }
