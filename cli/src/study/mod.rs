@@ -16,6 +16,7 @@ mod options;
 mod passes;
 mod plan;
 mod pruner;
+mod recipe;
 mod resolve;
 mod search;
 mod section;

@@ -13,7 +13,7 @@ use super::file::Raw;
 use super::goal::{self, Goal};
 use super::passes::{self, PassStep};
 use super::pruner;
-use super::resolve::{falls_in_steps, note_idle_steps, read_recipe};
+use super::recipe::{falls_in_steps, note_idle_steps, read_recipe};
 use super::section::{Section, misfit};
 use super::seed::{self, SpaceSpec};
 use super::zero_cost;

@@ -11,7 +11,8 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::choices::Choices;
-use super::resolve::{KEEPS, LR_SCHEDULERS, OPTIMIZERS, Study};
+use super::recipe::{KEEPS, LR_SCHEDULERS, OPTIMIZERS};
+use super::resolve::Study;
 use super::search::Search;
 use super::seed::{CONFIG, Group, SpaceSpec};
 
