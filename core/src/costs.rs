@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::formats::Layout;
 use crate::graph::{Graph, Node, Op};
 use crate::weights::{is_buffer, tensors};
 
@@ -44,8 +45,8 @@ pub struct Cost {
     /// relu or of each further input of an addition, 1 a value read by a pooling window.
     pub flops: u64,
     /// Bits of the learned numbers: each in the format noted for its operand (`weight`, `bias`),
-    /// 32 where none is noted. Running statistics do not count, since they fold into the scale
-    /// and shift.
+    /// 32 where none is noted, with the exponents and scales that blocks of them share. Running
+    /// statistics do not count, since they fold into the scale and shift.
     pub weight_bits: u64,
     /// Bits of the result: its values in the widest format in which a reader takes it (operand
     /// `data_in`), 32 where a reader notes none.
@@ -91,7 +92,9 @@ fn cost(graph: &Graph, idx: usize) -> Cost {
             cost.buffers += size;
         } else {
             cost.params += size;
-            cost.weight_bits += size.saturating_mul(node.annotations.bits(name));
+            cost.weight_bits = cost
+                .weight_bits
+                .saturating_add(node.annotations.bits_of(name, Layout::of_tensor(&shape)));
         }
     }
     if !node.annotations.frozen {
@@ -140,10 +143,11 @@ fn activation_bits(graph: &Graph, idx: usize) -> u64 {
     if !makes_values(node) {
         return 0;
     }
+    let layout = Layout::of_rows(1, graph.shape(idx));
     let readers = graph
         .consumers(&node.name)
-        .map(|reader| reader.annotations.bits("data_in"));
-    product(graph.shape(idx)) * readers.max().unwrap_or(32)
+        .map(|reader| reader.annotations.bits_of("data_in", layout));
+    readers.max().unwrap_or(32 * layout.len() as u64)
 }
 
 /// Returns whether a node's result is new memory rather than another view of its input.

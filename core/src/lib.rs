@@ -4,6 +4,7 @@
 //! third party implements is a trait defined here. Nothing in this crate reads a file, the
 //! environment or the time, so that the same call always gives the same answer.
 
+pub mod calibration;
 pub mod channels;
 pub mod costs;
 pub mod dataset;

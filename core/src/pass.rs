@@ -54,6 +54,10 @@ pub struct Choice {
     /// for those that share a group of [`crate::channels`].
     #[serde(default)]
     pub per_group: bool,
+    /// For which values of the field `name`, of the same node, it means something; empty means for
+    /// all. In a space it exists only then.
+    #[serde(default)]
+    pub needs: Vec<String>,
     /// The types of node (see [`crate::graph::Op::name`]) that have it.
     pub ops: Vec<String>,
     /// One sentence for users.

@@ -11,6 +11,7 @@ use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use thiserror::Error;
 
+use crate::formats;
 use crate::graph::{Graph, Node, Op};
 use crate::random::{Purpose, stream};
 
@@ -77,9 +78,20 @@ pub enum WeightsError {
 
 /// Returns the tensors of a node: name (without the node's) and shape.
 ///
-/// The first ones are learned; those of [`is_buffer`] follow the batches instead.
+/// Those of [`is_buffer`] follow the batches; the others are learned, among them the step of an
+/// operand whose format learns one, `weight_step` for `weight`.
 pub fn tensors(node: &Node) -> Vec<(&'static str, Vec<usize>)> {
-    match &node.op {
+    let mut tensors = tensors_of_op(&node.op);
+    for (operand, format) in &node.annotations.formats {
+        if let Some(step) = formats::step_of(operand).filter(|_| formats::learns_step(format)) {
+            tensors.push((step, vec![1]));
+        }
+    }
+    tensors
+}
+
+fn tensors_of_op(op: &Op) -> Vec<(&'static str, Vec<usize>)> {
+    match op {
         Op::Linear {
             in_features,
             out_features,
@@ -137,6 +149,8 @@ impl Weights {
             for (name, shape) in tensors(node) {
                 let size = shape.iter().product();
                 let data = match (name, fan_in) {
+                    // Decided by calibration before it is learned.
+                    (name, _) if name.ends_with(formats::STEP) => vec![1.0],
                     ("weight" | "running_var", 0) => vec![1.0; size],
                     (_, 0) => vec![0.0; size],
                     _ => {

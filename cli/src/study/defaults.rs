@@ -54,6 +54,7 @@ pub(super) const RECIPE: Recipe = Recipe {
     keep: Keep::Best,
     patience: None,
     log_every_n_steps: Some(50),
+    part: None,
     augment: Augment::NONE,
 };
 

@@ -77,6 +77,7 @@ pub(super) fn read_recipe(table: &mut Section<'_>, base: &Recipe) -> Result<Reci
         log_every_n_steps: table
             .size("log_every_n_steps", 1)?
             .or(base.log_every_n_steps.filter(|_| every)),
+        part: None,
         augment: read_augment(table)?.unwrap_or(base.augment),
     };
     match recipe.check() {

@@ -1,8 +1,9 @@
 //! Fixed point: whole multiples of a power of two.
 
-use super::FormatError;
+use super::{Element, FormatError};
+use crate::graph::NumberFormat;
 
-/// Signed fixed-point numbers in two's complement.
+/// Fixed-point numbers, in two's complement where they are signed.
 ///
 /// A number is stored as a whole number `k` of `width` bits and means `k * 2^-frac_width`. What is
 /// to be stored is rounded to the nearest, of two equally near ones to the even `k`, and clamped:
@@ -46,17 +47,42 @@ impl FixedPoint {
     /// all numbers of the format are normal float32: `frac_width` is at most 126, and at least -126
     /// and `width - 128`.
     pub fn new(width: u32, frac_width: i32) -> Result<Self, FormatError> {
-        if !(WIDTH_MIN..=WIDTH_MAX).contains(&width) {
+        Self::checked(width, frac_width, true)
+    }
+
+    /// Returns the format without negative numbers: 0 to `2^width - 1` steps, as for what a relu
+    /// made.
+    ///
+    /// # Errors
+    /// As [`FixedPoint::new`], but a single bit is enough, and `frac_width` is at least `width - 127`.
+    pub fn unsigned(width: u32, frac_width: i32) -> Result<Self, FormatError> {
+        Self::checked(width, frac_width, false)
+    }
+
+    pub(super) fn of(format: &NumberFormat) -> Result<Self, FormatError> {
+        let frac_width = format.frac_width.ok_or(FormatError::Missing {
+            name: Self::NAME,
+            field: "frac_width",
+        })?;
+        Self::checked(format.width, frac_width, format.signed)
+    }
+
+    pub(super) fn checked(width: u32, frac_width: i32, signed: bool) -> Result<Self, FormatError> {
+        let (width_min, reason) = match signed {
+            true => (WIDTH_MIN, "of which one bit is the sign"),
+            false => (1, "all of them for what is not negative"),
+        };
+        if !(width_min..=WIDTH_MAX).contains(&width) {
             return Err(FormatError::Range {
                 name: Self::NAME,
                 field: "width",
                 value: i64::from(width),
-                least: i64::from(WIDTH_MIN),
+                least: i64::from(width_min),
                 most: i64::from(WIDTH_MAX),
-                reason: "of which one bit is the sign",
+                reason,
             });
         }
-        let magnitude_bits = width as i32 - 1;
+        let magnitude_bits = width as i32 - i32::from(signed);
         let frac_min = (magnitude_bits - EXPONENT_MAX).max(EXPONENT_MIN);
         let frac_max = -EXPONENT_MIN;
         if !(frac_min..=frac_max).contains(&frac_width) {
@@ -74,7 +100,10 @@ impl FixedPoint {
             frac_width,
             scale: power_of_two(frac_width),
             step: power_of_two(-frac_width),
-            least: -power_of_two(magnitude_bits),
+            least: match signed {
+                true => -power_of_two(magnitude_bits),
+                false => 0.0,
+            },
             most: largest_below(1 << magnitude_bits),
         })
     }
@@ -117,24 +146,24 @@ impl FixedPoint {
             && self.most * self.step >= other.most * other.step
     }
 
-    /// Returns the number that is stored for `x`.
-    pub fn quantize(&self, x: f32) -> f32 {
-        self.steps(x).clamp(self.least, self.most) * self.step
-    }
-
-    /// Returns whether a gradient passes through where `x` was quantised: where what `x` is rounded
-    /// to lies inside the limits. It does not where `x` is NaN.
-    ///
-    /// # Source
-    /// The straight-through estimator of Bengio et al., "Estimating or Propagating Gradients
-    /// Through Stochastic Neurons", 2013, <https://arxiv.org/abs/1308.3432>, cut off at the limits
-    /// as by PyTorch's `fake_quantize_per_tensor_affine`. MASE differs: it passes every gradient.
-    pub fn passes(&self, x: f32) -> bool {
-        (self.least..=self.most).contains(&self.steps(x))
+    /// Returns whether there are negative numbers.
+    pub fn is_signed(&self) -> bool {
+        self.least < 0.0
     }
 
     fn steps(&self, x: f32) -> f32 {
         (x * self.scale).round_ties_even()
+    }
+}
+
+impl Element for FixedPoint {
+    fn quantize(&self, x: f32) -> f32 {
+        self.steps(x).clamp(self.least, self.most) * self.step
+    }
+
+    /// Inside the range is what is rounded to a number inside the limits.
+    fn passes(&self, x: f32) -> bool {
+        (self.least..=self.most).contains(&self.steps(x))
     }
 }
 

@@ -1,187 +1,102 @@
-//! The arithmetic of number formats: what a number becomes when it is stored in one.
+//! The arithmetic of number formats: what numbers become when they are stored in one.
 //!
 //! Networks are trained in float32 with every number of an operand replaced by the nearest one that
 //! its format has ("fake quantisation"). What is written here, number by number, is the definition;
 //! engines compute the same, bit for bit, in their own loops.
 //!
-//! A format is one file and one variant of [`Quantizer`].
+//! A format is one file and one variant of [`Quantizer`]. Where numbers share something, such as
+//! an exponent, a format is first fitted to them, and what comes of that stores each of them.
+//!
+//! # Operands of batch normalisation
+//! The formats of `weight` and `bias` are those of what remains of it in hardware, the scale
+//! `weight / sqrt(variance + eps)` and the shift `bias - mean * scale`: the result is
+//! `q(scale) * x + q(shift)`, in training with the statistics of the batch.
 
+mod affine;
+mod calibrate;
+mod element;
+mod error;
 mod fixed_point;
+mod layout;
+mod learned;
+mod operands;
 
-use thiserror::Error;
+use crate::graph::NumberFormat;
 
-use crate::graph::{Node, NumberFormat, Op};
-use crate::hint::did_you_mean;
-use crate::weights::{is_buffer, tensors};
-
+pub use affine::scale_and_shift;
+pub use calibrate::{RangeMethod, frac_width};
+pub use element::Element;
+pub use error::{FormatError, OperandError};
 pub use fixed_point::FixedPoint;
+pub use layout::{Layout, Shared};
+pub use learned::{LearnedStep, STEP};
+pub use operands::{check, layout_of, learns_step, operands, step_of};
 
 /// A number format, checked and ready to be computed with.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantizer {
     /// `integer`, as MASE calls it.
     FixedPoint(FixedPoint),
-}
-
-/// Why a number format can't be computed with.
-#[derive(Debug, Clone, PartialEq, Eq, Error)]
-pub enum FormatError {
-    /// Nothing has this name.
-    #[error("number format `{name}` is not known, known: {}", Quantizer::NAMES.join(", "))]
-    Unknown {
-        /// The name.
-        name: String,
-    },
-    /// A number of the format is missing.
-    #[error("number format `{name}` needs `{field}`")]
-    Missing {
-        /// The name.
-        name: &'static str,
-        /// What is missing.
-        field: &'static str,
-    },
-    /// A number of the format is outside of what can be computed.
-    #[error("number format `{name}` has `{field}` {value}, expected {least} to {most}, {reason}")]
-    Range {
-        /// The name.
-        name: &'static str,
-        /// Which number.
-        field: &'static str,
-        /// What it is.
-        value: i64,
-        /// The smallest possible.
-        least: i64,
-        /// The largest possible.
-        most: i64,
-        /// Why there are limits.
-        reason: &'static str,
-    },
-}
-
-impl FormatError {
-    /// Returns what the user could do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::Unknown { name } => did_you_mean(name, Quantizer::NAMES),
-            Self::Missing { .. } | Self::Range { .. } => None,
-        }
-    }
+    /// `lsq`, at the step that it has now.
+    LearnedStep(LearnedStep),
 }
 
 impl Quantizer {
     /// The names of all formats.
-    pub const NAMES: [&'static str; 1] = [FixedPoint::NAME];
+    pub const NAMES: [&'static str; 2] = [FixedPoint::NAME, LearnedStep::NAME];
 
-    /// Returns what computes a format.
+    /// Returns what computes a format, `step` being the present step where it is learned.
     ///
     /// # Errors
-    /// [`FormatError`] if the name is not known, or its numbers are missing or out of range.
-    pub fn of(format: &NumberFormat) -> Result<Self, FormatError> {
+    /// [`FormatError`] if the name is not known, or its numbers are missing, out of range or not
+    /// of this format.
+    pub fn of(format: &NumberFormat, step: Option<f32>) -> Result<Self, FormatError> {
         match format.name.as_str() {
-            FixedPoint::NAME => {
-                let frac_width = format.frac_width.ok_or(FormatError::Missing {
-                    name: FixedPoint::NAME,
-                    field: "frac_width",
-                })?;
-                Ok(Self::FixedPoint(FixedPoint::new(format.width, frac_width)?))
-            }
+            FixedPoint::NAME => FixedPoint::of(format).map(Self::FixedPoint),
+            LearnedStep::NAME => LearnedStep::of(format, step).map(Self::LearnedStep),
             name => Err(FormatError::Unknown {
                 name: name.to_owned(),
             }),
         }
     }
 
-    /// Returns the number that is stored for `x`.
-    pub fn quantize(&self, x: f32) -> f32 {
+    /// Returns what numbers of a tensor share.
+    pub fn shared(&self) -> Shared {
         match self {
-            Self::FixedPoint(format) => format.quantize(x),
+            Self::FixedPoint(_) | Self::LearnedStep(_) => Shared::Nothing,
         }
     }
 
-    /// Returns whether a gradient passes through where `x` was quantised.
-    pub fn passes(&self, x: f32) -> bool {
+    /// Stores a tensor: `y` becomes what `x` is stored as.
+    ///
+    /// # Panics
+    /// If `y` or the layout is not as long as `x`.
+    pub fn quantize(&self, x: &[f32], layout: Layout, y: &mut [f32]) {
+        layout.check(x.len(), y.len());
         match self {
-            Self::FixedPoint(format) => format.passes(x),
+            Self::FixedPoint(format) => element::quantize(format, x, y),
+            Self::LearnedStep(format) => element::quantize(format, x, y),
         }
     }
-}
 
-/// Returns the operands of a node that can have a number format: `data_in` (all that it reads),
-/// then the tensors that it learns.
-pub fn operands(node: &Node) -> Vec<&'static str> {
-    let mut operands = match node.op {
-        Op::Input { .. } => Vec::new(),
-        _ => vec!["data_in"],
-    };
-    let names = tensors(node).into_iter().map(|(name, _)| name);
-    operands.extend(names.filter(|name| !is_buffer(name)));
-    operands
+    /// Turns the gradient by what `x` is stored as into that by `x`, as if nothing were rounded: it
+    /// becomes 0 where `x` lies outside the range (the straight-through estimator, clipped).
+    ///
+    /// # Source
+    /// Bengio et al., "Estimating or Propagating Gradients Through Stochastic Neurons", 2013,
+    /// <https://arxiv.org/abs/1308.3432>, cut off at the limits as by PyTorch's
+    /// `fake_quantize_per_tensor_affine`. MASE differs: it passes every gradient.
+    ///
+    /// # Panics
+    /// If the gradient or the layout is not as long as `x`.
+    pub fn mask(&self, x: &[f32], layout: Layout, gradient: &mut [f32]) {
+        layout.check(x.len(), gradient.len());
+        match self {
+            Self::FixedPoint(format) => element::mask(format, x, gradient),
+            Self::LearnedStep(format) => element::mask(format, x, gradient),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::graph::Graph;
-
-    fn of(name: &str, width: u32, frac_width: Option<i32>) -> Result<Quantizer, String> {
-        let name = name.to_owned();
-        let format = NumberFormat {
-            name,
-            width,
-            frac_width,
-        };
-        Quantizer::of(&format).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn finds_fixed_point_under_the_name_of_mase() {
-        let found = of("integer", 8, Some(4)).unwrap();
-        assert_eq!(found, Quantizer::FixedPoint(FixedPoint::new(8, 4).unwrap()));
-        assert_eq!(found.quantize(0.33), 0.3125);
-        assert!(found.passes(0.33) && !found.passes(9.0));
-    }
-
-    #[test]
-    fn names_what_is_not_known_and_what_is() {
-        assert_eq!(
-            of("intger", 8, Some(4)).unwrap_err(),
-            "number format `intger` is not known, known: integer"
-        );
-        let name = "intger".to_owned();
-        assert_eq!(
-            FormatError::Unknown { name }.hint().as_deref(),
-            Some("did you mean `integer`?")
-        );
-        assert_eq!(
-            of("integer", 8, None).unwrap_err(),
-            "number format `integer` needs `frac_width`"
-        );
-    }
-
-    #[test]
-    fn nodes_have_the_operands_that_they_compute_with() {
-        let text = "x = input[4]
-            a = batch_norm(x)
-            b = linear(a, out=3, bias=false)
-            c = linear(b, out=3)
-            d = relu(c)
-            y = output(d)";
-        let graph: Graph = text.parse().unwrap();
-        let found: Vec<String> = graph
-            .nodes()
-            .iter()
-            .map(|node| operands(node).join(" "))
-            .collect();
-        assert_eq!(
-            found,
-            [
-                "",
-                "data_in weight bias",
-                "data_in weight",
-                "data_in weight bias",
-                "data_in",
-                "data_in"
-            ]
-        );
-    }
-}
+mod tests;

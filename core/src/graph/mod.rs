@@ -8,7 +8,7 @@ mod op;
 mod shape;
 mod text;
 
-pub use node::{Annotations, Node, NumberFormat};
+pub use node::{Annotations, Node, NumberFormat, Scale};
 pub use op::Op;
 pub use shape::{GraphError, Shape};
 pub use text::ParseError;

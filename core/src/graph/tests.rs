@@ -194,13 +194,20 @@ fn build(image: bool, choices: &[(u8, usize, usize, bool)]) -> Graph {
         }
         if flag {
             let format = NumberFormat {
-                name: "integer".into(),
-                width: 8,
-                frac_width: Some(-(width as i32)),
+                frac_width: (kind != 0).then_some(-(width as i32)),
+                exponent_width: (kind == 2).then_some(4),
+                exponent_bias: (kind == 3).then_some(-7),
+                exponent_bias_width: (kind == 4).then_some(3),
+                block_size: (kind == 5).then_some(16),
+                scale: (kind == 6).then_some(Scale::PowerOfTwo),
+                signed: kind != 7,
+                mase: kind == 8,
+                ..NumberFormat::new("integer", 8)
             };
             node.annotations.formats.insert("weight".into(), format);
             node.annotations.sparsity = Some(0.5);
             node.annotations.weights_from = Some("base".into());
+            node.annotations.folds = vec!["n0".into(), "n1".into()];
         }
         nodes.push(node);
     }

@@ -18,7 +18,7 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use super::shape::infer_node;
-use super::{Graph, GraphError, Node, NumberFormat, Op, Shape};
+use super::{Graph, GraphError, Node, NumberFormat, Op, Scale, Shape};
 
 /// Why a text is not a graph.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -240,6 +240,9 @@ fn parse_annotations(text: &str, node: &mut Node) -> Result<(), String> {
             "sparsity" => {
                 node.annotations.sparsity = Some(value.parse().map_err(|_| error())?);
             }
+            "folds" => {
+                node.annotations.folds = value.split(',').map(str::to_owned).collect();
+            }
             "from" => node.annotations.weights_from = Some(value.to_owned()),
             operand => {
                 let format = parse_format(value).ok_or_else(error)?;
@@ -251,16 +254,28 @@ fn parse_annotations(text: &str, node: &mut Node) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads `integer(8)` or `integer(8, 4)`.
+/// Reads `integer(8)`, `integer(8, 4)` or `minifloat_ieee(8, exponent_width=4)`.
 fn parse_format(text: &str) -> Option<NumberFormat> {
-    let (name, widths) = text.strip_suffix(')')?.split_once('(')?;
-    let (width, frac_width) = match widths.split_once(',') {
-        Some((width, frac)) => (width, Some(frac.trim().parse().ok()?)),
-        None => (widths, None),
-    };
-    Some(NumberFormat {
-        name: name.to_owned(),
-        width: width.trim().parse().ok()?,
-        frac_width,
-    })
+    let (name, fields) = text.strip_suffix(')')?.split_once('(')?;
+    let mut fields = fields.split(',').map(str::trim);
+    let mut format = NumberFormat::new(name, fields.next()?.parse().ok()?);
+    for (nth, field) in fields.enumerate() {
+        match field.split_once('=') {
+            None if field == "unsigned" => format.signed = false,
+            None if field == "mase" => format.mase = true,
+            None if nth == 0 => format.frac_width = Some(field.parse().ok()?),
+            Some(("exponent_width", value)) => format.exponent_width = Some(value.parse().ok()?),
+            Some(("exponent_bias", value)) => format.exponent_bias = Some(value.parse().ok()?),
+            Some(("exponent_bias_width", value)) => {
+                format.exponent_bias_width = Some(value.parse().ok()?);
+            }
+            Some(("block_size", value)) => format.block_size = Some(value.parse().ok()?),
+            Some(("scale", value)) => {
+                let mut scales = Scale::ALL.into_iter();
+                format.scale = Some(scales.find(|scale| scale.name() == value)?);
+            }
+            _ => return None,
+        }
+    }
+    Some(format)
 }

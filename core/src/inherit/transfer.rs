@@ -4,6 +4,7 @@ use rand::RngExt;
 
 use super::choose::Sources;
 use super::matching::{Matching, Pair};
+use crate::formats::STEP;
 use crate::graph::{Graph, Op};
 use crate::random::{Purpose, Stream, stream};
 use crate::weights::{Tensor, Weights};
@@ -36,6 +37,8 @@ pub(super) fn transfer(
             let counter = (1 << 32) + *node_idx as u64;
             let mut rng = stream(seed, Purpose::Inherit, counter);
             match &node.op {
+                // A step is one number, however wide the layer.
+                _ if name.ends_with(STEP) => to.data.clone_from(&from.data),
                 Op::Linear { .. } if name == "weight" => {
                     move_weight(from, to, &outputs, &inputs, 1, &mut rng);
                 }

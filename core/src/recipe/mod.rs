@@ -56,6 +56,11 @@ pub struct Recipe {
     pub patience: Option<usize>,
     /// Every how many steps the loss of a batch is kept; absent means never.
     pub log_every_n_steps: Option<usize>,
+    /// Which epochs, counted from 0, a call trains; absent means all. The learning rate, the order of
+    /// rows and what is reported are those of these epochs in the whole recipe, while the moments of
+    /// an optimiser start at zero.
+    #[serde(default)]
+    pub part: Option<(usize, usize)>,
     /// What changes pictures before they are trained on; rows of numbers have no such changes.
     #[serde(default)]
     pub augment: Augment,
@@ -119,6 +124,12 @@ impl Recipe {
             last.end = n_rows;
         }
         batches
+    }
+
+    /// Returns the epochs that a call trains, counted from 0.
+    pub fn epochs(&self) -> Range<usize> {
+        let (start, end) = self.part.unwrap_or((0, self.max_epochs));
+        start..end.min(self.max_epochs)
     }
 
     /// Returns what makes no sense about the recipe: the name of the key and the reason.

@@ -22,5 +22,6 @@ pub const PLAIN_RECIPE: Recipe = Recipe {
     keep: Keep::Last,
     patience: None,
     log_every_n_steps: None,
+    part: None,
     augment: Augment::NONE,
 };

@@ -39,11 +39,7 @@ fn quantized(graph: &Graph, format: &str) -> Result<Graph, Box<dyn std::error::E
     let (width, frac_width) = format
         .split_once(',')
         .ok_or("expected two numbers of bits, as in 8,4")?;
-    let format = NumberFormat {
-        name: "integer".to_owned(),
-        width: width.parse()?,
-        frac_width: Some(frac_width.parse()?),
-    };
+    let format = NumberFormat::integer(width.parse()?, frac_width.parse()?);
     let mut nodes = graph.nodes().to_vec();
     for node in nodes.iter_mut().filter(|node| node.op != Op::Output) {
         for operand in operands(node) {

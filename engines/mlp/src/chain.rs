@@ -193,9 +193,15 @@ fn formats(node: &Node) -> Result<BTreeMap<&str, FixedPoint>, EngineError> {
             let reason = format!("has number format `{name}` on `{operand}`, {has}");
             return Err(unsupported(node, &reason));
         }
-        let Quantizer::FixedPoint(format) = Quantizer::of(format).map_err(|error| {
+        let quantizer = Quantizer::of(format, None).map_err(|error| {
             unsupported(node, &format!("can't have `{operand}` quantised: {error}"))
         })?;
+        let Quantizer::FixedPoint(format) = quantizer else {
+            return Err(unsupported(
+                node,
+                "has a format that is not for this engine",
+            ));
+        };
         formats.insert(operand.as_str(), format);
     }
     Ok(formats)

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use firebrick_core::dataset::{Features, Rows, Split};
-use firebrick_core::formats::Quantizer;
+use firebrick_core::formats::{Element, Quantizer};
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
@@ -73,7 +73,9 @@ impl<'a> Scalar<'a> {
         let Some(format) = node.annotations.formats.get(operand) else {
             return;
         };
-        let Quantizer::FixedPoint(format) = Quantizer::of(format).unwrap();
+        let Quantizer::FixedPoint(format) = Quantizer::of(format, None).unwrap() else {
+            panic!("fixed point")
+        };
         for x in x {
             if self.n_met == self.held.len() && operand == "data_in" {
                 let steps = *x * f64::from(format.scale());

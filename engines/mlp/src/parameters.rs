@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use firebrick_core::formats::FixedPoint;
+use firebrick_core::formats::{Element, FixedPoint};
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{Tensor, Weights, is_buffer, tensors};
 

@@ -100,6 +100,7 @@ impl Pass for ChannelMultiplier {
             field: field.to_owned(),
             ordered,
             per_group: field == "factor",
+            needs: Vec::new(),
             ops: vec!["linear".to_owned(), "conv2d".to_owned()],
             summary: summary.to_owned(),
         };

@@ -198,6 +198,7 @@ fn recipes(log_every_n_steps: BoxedStrategy<Option<usize>>) -> impl Strategy<Val
             keep: if rest.1 { Keep::Best } else { Keep::Last },
             patience: rest.2,
             log_every_n_steps: rest.3,
+            part: None,
             augment: gradient.2,
         },
     )

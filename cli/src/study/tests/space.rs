@@ -33,6 +33,7 @@ impl Pass for Fake {
             field: field.to_owned(),
             ordered,
             per_group: field == "factor",
+            needs: Vec::new(),
             ops: ops.iter().map(|op| (*op).to_owned()).collect(),
             summary: String::new(),
         };

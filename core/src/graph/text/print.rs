@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::graph::{Graph, Node, Op};
+use crate::graph::{Graph, Node, NumberFormat, Op};
 
 impl fmt::Display for Graph {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -117,6 +117,38 @@ fn print_pair([height, width]: &[usize; 2]) -> String {
     }
 }
 
+impl fmt::Display for NumberFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}({}", self.name, self.width)?;
+        if let Some(frac_width) = self.frac_width {
+            write!(formatter, ", {frac_width}")?;
+        }
+        let numbers = [
+            ("exponent_width", self.exponent_width.map(i64::from)),
+            ("exponent_bias", self.exponent_bias.map(i64::from)),
+            (
+                "exponent_bias_width",
+                self.exponent_bias_width.map(i64::from),
+            ),
+            ("block_size", self.block_size.map(i64::from)),
+        ];
+        for (field, value) in numbers {
+            if let Some(value) = value {
+                write!(formatter, ", {field}={value}")?;
+            }
+        }
+        if let Some(scale) = self.scale {
+            write!(formatter, ", scale={}", scale.name())?;
+        }
+        for (word, is_so) in [("unsigned", !self.signed), ("mase", self.mase)] {
+            if is_so {
+                write!(formatter, ", {word}")?;
+            }
+        }
+        formatter.write_str(")")
+    }
+}
+
 fn print_annotations(node: &Node, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
     let annotations = &node.annotations;
     if annotations.is_empty() {
@@ -124,17 +156,16 @@ fn print_annotations(node: &Node, formatter: &mut fmt::Formatter<'_>) -> fmt::Re
     }
     formatter.write_str(" @")?;
     for (operand, format) in &annotations.formats {
-        write!(formatter, " {operand}={}({}", format.name, format.width)?;
-        match format.frac_width {
-            Some(frac_width) => write!(formatter, ", {frac_width})")?,
-            None => formatter.write_str(")")?,
-        }
+        write!(formatter, " {operand}={format}")?;
     }
     if let Some(sparsity) = annotations.sparsity {
         write!(formatter, " sparsity={sparsity}")?;
     }
     if let Some(name) = &annotations.weights_from {
         write!(formatter, " from={name}")?;
+    }
+    if !annotations.folds.is_empty() {
+        write!(formatter, " folds={}", annotations.folds.join(","))?;
     }
     if annotations.frozen {
         formatter.write_str(" frozen")?;

@@ -111,11 +111,7 @@ fn names_what_it_can_not_train() {
         BurnEngine::cpu().supports(&graph).unwrap_err().to_string()
     };
     let format = refusal(|annotations| {
-        let format = NumberFormat {
-            name: "integer".to_owned(),
-            width: 8,
-            frac_width: None,
-        };
+        let format = NumberFormat::new("integer", 8);
         annotations.formats.insert("weight".to_owned(), format);
     });
     assert_eq!(

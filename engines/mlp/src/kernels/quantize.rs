@@ -211,6 +211,8 @@ mod tests {
 
     use super::super::tests::cases;
     use super::super::{Path, numbers, numbers_mut};
+    use firebrick_core::formats::Element;
+
     use super::*;
 
     fn lanes(numbers_of: &[f32]) -> Vec<Lanes> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use firebrick_core::formats::{FixedPoint, Quantizer};
+use firebrick_core::formats::{Element, FixedPoint, Quantizer};
 use firebrick_core::graph::{Node, Op};
 
 use super::*;
@@ -48,7 +48,9 @@ struct Reference<'a> {
 impl Reference<'_> {
     fn store(&mut self, node: &Node, operand: &str, x: &mut [f64]) {
         if let Some(format) = node.annotations.formats.get(operand) {
-            let Quantizer::FixedPoint(format) = Quantizer::of(format).unwrap();
+            let Quantizer::FixedPoint(format) = Quantizer::of(format, None).unwrap() else {
+                panic!("fixed point")
+            };
             for x in x {
                 let steps = *x * f64::from(format.scale());
                 let from_half = (steps - steps.floor() - 0.5).abs();

@@ -1,0 +1,65 @@
+use super::*;
+use crate::graph::Graph;
+
+fn of(name: &str, width: u32, frac_width: Option<i32>) -> Result<Quantizer, String> {
+    let format = NumberFormat {
+        frac_width,
+        ..NumberFormat::new(name, width)
+    };
+    Quantizer::of(&format, None).map_err(|error| error.to_string())
+}
+
+#[test]
+fn finds_fixed_point_under_the_name_of_mase() {
+    let found = of("integer", 8, Some(4)).unwrap();
+    assert_eq!(found, Quantizer::FixedPoint(FixedPoint::new(8, 4).unwrap()));
+    let (x, layout) = ([0.33, 9.0], Layout::of_tensor(&[2]));
+    let (mut stored, mut gradient) = ([0.0; 2], [3.0; 2]);
+    found.quantize(&x, layout, &mut stored);
+    found.mask(&x, layout, &mut gradient);
+    assert_eq!((stored, gradient), ([0.3125, 7.9375], [3.0, 0.0]));
+}
+
+#[test]
+fn names_what_is_not_known_and_what_is() {
+    assert_eq!(
+        of("intger", 8, Some(4)).unwrap_err(),
+        "number format `intger` is not known, known: integer, lsq"
+    );
+    let name = "intger".to_owned();
+    assert_eq!(
+        FormatError::Unknown { name }.hint().as_deref(),
+        Some("did you mean `integer`?")
+    );
+    assert_eq!(
+        of("integer", 8, None).unwrap_err(),
+        "number format `integer` needs `frac_width`"
+    );
+}
+
+#[test]
+fn nodes_have_the_operands_that_they_compute_with() {
+    let text = "x = input[4]
+        a = batch_norm(x)
+        b = linear(a, out=3, bias=false)
+        c = linear(b, out=3)
+        d = relu(c)
+        y = output(d)";
+    let graph: Graph = text.parse().unwrap();
+    let found: Vec<String> = graph
+        .nodes()
+        .iter()
+        .map(|node| operands(node).join(" "))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            "",
+            "data_in weight bias",
+            "data_in weight",
+            "data_in weight bias",
+            "data_in",
+            "data_in"
+        ]
+    );
+}
