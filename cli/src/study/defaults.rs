@@ -21,6 +21,10 @@ pub(super) const STRATEGY: &str = "tpe";
 /// What candidates take over where a study names a checkpoint: as much as there is.
 pub(super) const INHERIT: Inherit = Inherit::Net2net;
 pub(super) const SEED: u64 = 0;
+/// How many training rows open number formats are chosen from.
+pub(super) const CALIBRATION_SAMPLES: usize = 1024;
+/// How much of the numbers a range holds that is chosen by percentile.
+pub(super) const PERCENTILE: f64 = 99.9;
 
 /// The share of the rows that is kept for the end, where a data set has no test split of its own.
 pub(super) const TEST_SHARE: f64 = 0.2;

@@ -6,11 +6,13 @@ use firebrick_core::inherit::Inherit;
 use firebrick_core::recipe::Recipe;
 
 use super::error::{Notice, StudyError};
-use super::file::Table;
+use super::file::{Raw, Table};
 use super::passes::{self, PassStep};
+use super::quantization::{self, Quantization};
 use super::recipe::{falls_in_steps, note_idle_steps, read_recipe};
 use super::search::{self, Search};
 use super::section::{Section, home, misfit};
+use super::target::{self, Target};
 use super::{Verb, defaults};
 
 /// A study with every value decided: what `config.toml` says.
@@ -34,6 +36,10 @@ pub(crate) struct Study {
     pub(crate) load_name: Option<String>,
     /// What `transform` applies, in order.
     pub(crate) passes: Vec<PassStep>,
+    /// How networks with number formats are trained.
+    pub(crate) quantization: Quantization,
+    /// The chip that analyses are about.
+    pub(crate) target: Target,
     /// What `search` searches.
     pub(crate) search: Option<Search>,
 }
@@ -93,7 +99,7 @@ impl Accelerator {
 }
 
 /// Keys that MASE's command line and files know beside ours.
-const MASE_ONLY: [&str; 19] = [
+const MASE_ONLY: [&str; 18] = [
     "to_debug",
     "log_level",
     "report_to",
@@ -108,7 +114,6 @@ const MASE_ONLY: [&str; 19] = [
     "is_to_auto_requeue",
     "github_ci",
     "disable_dataset_cache",
-    "target",
     "num_targets",
     "is_pretrained",
     "max_token_len",
@@ -184,6 +189,14 @@ pub(super) fn resolve(
         let reason = "`search.inherit` is `none`: candidates start from noise";
         notices.push(Notice::new("load_name", &item.origin, reason));
     }
+    let mut table = root.section("quantization")?;
+    let quantization = quantization::read(&mut table, notices)?;
+    let candidates = search.as_ref().map(|search| search.recipe.max_epochs);
+    if let Some(n_epochs) = quantization::trained_epochs(verb, recipe.max_epochs, candidates) {
+        quantization::check_epochs(&quantization, n_epochs, &mut table)?;
+    }
+    table.finish()?;
+    let target = read_target(&mut root, notices)?;
     let recipes = [Some(&recipe), search.as_ref().map(|search| &search.recipe)];
     if !recipes.into_iter().flatten().any(falls_in_steps) {
         note_idle_steps(&mut root, &recipe, notices);
@@ -205,6 +218,8 @@ pub(super) fn resolve(
         seed,
         load_name,
         passes,
+        quantization,
+        target,
         search,
     })
 }
@@ -329,6 +344,18 @@ fn read_load(
     }
 }
 
+/// Reads `[target]`; a name is what MASE calls its FPGA by.
+fn read_target(root: &mut Section<'_>, notices: &mut Vec<Notice>) -> Result<Target, StudyError> {
+    match root.item("target") {
+        Some(item) if matches!(item.raw, Raw::Text(_)) => {
+            let reason = "only a table of numbers describes a chip: `target.clock_mhz = 200`";
+            notices.push(Notice::new("target", &item.origin, reason));
+            Ok(Target::default())
+        }
+        _ => target::read(&root.section("target")?),
+    }
+}
+
 /// Ends reading; a key of MASE that is not ours is no suggestion for a slip.
 fn finish_root(root: Section<'_>) -> Result<(), StudyError> {
     let Some(entry) = root.rest().next() else {
@@ -343,7 +370,7 @@ fn finish_root(root: Section<'_>) -> Result<(), StudyError> {
 }
 
 /// The keys of a study file, as they are told.
-const OWN_KEYS: [&str; 29] = [
+const OWN_KEYS: [&str; 31] = [
     "model",
     "dataset",
     "task",
@@ -372,5 +399,7 @@ const OWN_KEYS: [&str; 29] = [
     "load_name",
     "load_type",
     "passes",
+    "quantization",
+    "target",
     "search",
 ];

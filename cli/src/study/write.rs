@@ -44,6 +44,21 @@ impl Study {
             out.table(&["passes", &step.name]);
             out.fields(&step.args);
         }
+        let quantization = &self.quantization;
+        out.table(&["quantization"]);
+        out.line("mode", &quantization.mode.word().into());
+        out.line("float_epochs", &quantization.float_epochs.into());
+        out.table(&["quantization", "calibration"]);
+        let (method, percentile) = quantization.method_word();
+        out.line("method", &method.into());
+        if let Some(percentile) = percentile {
+            out.line("percentile", &percentile.into());
+        }
+        out.line("samples", &quantization.samples.into());
+        if !self.target.0.is_empty() {
+            out.table(&["target"]);
+            out.fields(&json!(self.target.0));
+        }
         if let Some(search) = &self.search {
             out.search(search);
         }
