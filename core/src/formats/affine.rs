@@ -8,14 +8,17 @@ pub fn scale_and_shift(
     [weight, bias, mean, variance]: [&[f32]; 4],
     eps: f64,
 ) -> (Vec<f32>, Vec<f32>) {
-    let scales: Vec<f64> = weight
-        .iter()
-        .zip(variance)
-        .map(|(weight, variance)| f64::from(*weight) / (f64::from(*variance) + eps).sqrt())
-        .collect();
-    let shifts = bias.iter().zip(mean).zip(&scales);
-    let shift = shifts
-        .map(|((bias, mean), scale)| (f64::from(*bias) - f64::from(*mean) * scale) as f32)
-        .collect();
-    (scales.iter().map(|scale| *scale as f32).collect(), shift)
+    let numbers = weight.iter().zip(bias).zip(mean).zip(variance);
+    numbers
+        .map(|(((weight, bias), mean), variance)| {
+            scale_and_shift_of([*weight, *bias, *mean, *variance], eps)
+        })
+        .unzip()
+}
+
+/// Returns scale and shift of one channel, see [`scale_and_shift`].
+pub fn scale_and_shift_of([weight, bias, mean, variance]: [f32; 4], eps: f64) -> (f32, f32) {
+    let scale = f64::from(weight) / (f64::from(variance) + eps).sqrt();
+    let shift = f64::from(bias) - f64::from(mean) * scale;
+    (scale as f32, shift as f32)
 }

@@ -23,7 +23,7 @@ mod operands;
 
 use crate::graph::NumberFormat;
 
-pub use affine::scale_and_shift;
+pub use affine::{scale_and_shift, scale_and_shift_of};
 pub use calibrate::{RangeMethod, frac_width};
 pub use element::Element;
 pub use error::{FormatError, OperandError};
