@@ -181,7 +181,7 @@ fn says_what_is_unknown_and_what_is_near() {
         hint: did you mean `max_epochs`?
     colour = "red"
       unknown key `colour` in `studies/x.toml`, line 1
-        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+        hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `quantization`, `target`, `search`
     optimizer = "adm"
       `optimizer` can't be `adm` in `studies/x.toml`, line 1
         hint: did you mean `adam`?
@@ -540,7 +540,7 @@ fn blames_the_flag_rather_than_the_file() {
       hint: did you mean `adam`?
     18446744073709551615 is above 9223372036854775807 in `--seed`
     unknown key `colour` in `--set`
-      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `search`
+      hint: known: `model`, `dataset`, `task`, `max_epochs`, `batch_size`, `learning_rate`, `optimizer`, `weight_decay`, `momentum`, `nesterov`, `lr_scheduler`, `lr_step_epochs`, `lr_gamma`, `warmup_epochs`, `label_smoothing`, `gradient_clip_norm`, `augment`, `normalize`, `keep`, `patience`, `accelerator`, `engine`, `project`, `seed`, `log_every_n_steps`, `load_name`, `load_type`, `passes`, `quantization`, `target`, `search`
     ");
 }
 

@@ -51,6 +51,14 @@ fn the_jsc_file_of_the_seed() {
     validation = 0.2
     test = 0.2
 
+    [quantization]
+    mode = "qat"
+    float_epochs = "NA"
+
+    [quantization.calibration]
+    method = "mse"
+    samples = 1024
+
     [search]
     inherit = "net2net"
     importance = "l1"
@@ -168,6 +176,14 @@ fn the_vgg7_file_of_the_seed() {
     standardize = true
     validation = 0.1
     test = 0.2
+
+    [quantization]
+    mode = "qat"
+    float_epochs = "NA"
+
+    [quantization.calibration]
+    method = "mse"
+    samples = 1024
 
     [search]
     inherit = "net2net"
@@ -292,6 +308,14 @@ fn an_empty_file_has_the_defaults() {
     standardize = true
     validation = 0.2
     test = 0.2
+
+    [quantization]
+    mode = "qat"
+    float_epochs = "NA"
+
+    [quantization.calibration]
+    method = "mse"
+    samples = 1024
     "#);
     assert!(loaded.notices.is_empty());
     let without = load(None, &Options::default(), Verb::Train).unwrap();

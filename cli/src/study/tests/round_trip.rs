@@ -1,5 +1,6 @@
 //! What is written is read back as the same study.
 
+use firebrick_core::formats::RangeMethod;
 use firebrick_core::images::Augment;
 use firebrick_core::inherit::{How, Importance, Inherit};
 use firebrick_core::objective::{Direction, Objective};
@@ -18,6 +19,7 @@ use super::super::goal::Goal;
 use super::super::resolve::{Accelerator, DatasetSpec, ModelSpec};
 use super::super::search::Search;
 use super::super::seed::{By, Field, Group, Seed, SpaceSpec};
+use super::super::target::Target;
 use super::*;
 
 proptest! {
@@ -422,7 +424,7 @@ fn studies() -> impl Strategy<Value = Study> {
         steps.retain(|step| step.name != "quantize");
         steps
     });
-    let rest = (passes, option::of(searches()));
+    let rest = (passes, quantizations(), targets(), option::of(searches()));
     (
         model,
         dataset,
@@ -444,6 +446,40 @@ fn studies() -> impl Strategy<Value = Study> {
             load_name: names.2,
             seed: names.3,
             passes: rest.0,
-            search: rest.1,
+            quantization: rest.1,
+            target: rest.2,
+            search: rest.3,
         })
+        .prop_filter("epochs with formats are left", |study| {
+            let float_epochs = study.quantization.float_epochs.unwrap_or(0);
+            let search = study.search.as_ref();
+            search.is_none_or(|search| float_epochs < search.recipe.max_epochs)
+        })
+}
+
+fn quantizations() -> impl Strategy<Value = Quantization> {
+    let method = prop_oneof![
+        Just(RangeMethod::MinMax),
+        Just(RangeMethod::Mse),
+        (0.1..=100.0).prop_map(|percentile| RangeMethod::Percentile { percentile }),
+    ];
+    (any::<bool>(), option::of(0..4_usize), method, sizes()).prop_map(
+        |(is_ptq, float_epochs, method, samples)| Quantization {
+            mode: match is_ptq {
+                true => QuantizationMode::Ptq,
+                false => QuantizationMode::Qat,
+            },
+            float_epochs: float_epochs.filter(|_| !is_ptq),
+            method,
+            samples,
+        },
+    )
+}
+
+fn targets() -> impl Strategy<Value = Target> {
+    let number = prop_oneof![
+        any::<i64>().prop_map(Value::Int),
+        numbers().prop_map(Value::Float)
+    ];
+    btree_map(texts(), number, 0..3).prop_map(Target)
 }
