@@ -144,6 +144,12 @@ pub(crate) struct TransformArgs {
     /// Show which layers can only change their widths together, and apply nothing
     #[arg(long)]
     pub(crate) groups: bool,
+    /// Show how the weights of `--load-name` are stored: distinct values, and what changed
+    #[arg(long)]
+    pub(crate) verify: bool,
+    /// Also write the changed network and its weights as a checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub(crate) save: Option<PathBuf>,
 }
 
 /// What can be listed.

@@ -1,6 +1,7 @@
 //! The engines of a run: which there are, and which of them trains a network.
 
 use anyhow::{Result, anyhow};
+use firebrick_core::calibration::provisional;
 use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Engine, Placement};
 use firebrick_core::graph::Graph;
@@ -71,11 +72,13 @@ impl Engines {
         Ok(engines)
     }
 
-    /// Returns the position of the first engine that can train a network.
+    /// Returns the position of the first engine that can train a network, whatever the fraction
+    /// widths that are still to be chosen come to.
     ///
     /// # Errors
     /// What each engine says, the name of the engine in front.
     pub(crate) fn first_for(&self, graph: &Graph) -> Result<usize, Vec<String>> {
+        let graph = &provisional(graph);
         let mut refusals = Vec::new();
         for (idx, usable) in self.usable.iter().enumerate() {
             match usable.engine.supports(graph) {
@@ -130,6 +133,11 @@ impl Engines {
     /// Returns the engine that the base network goes to.
     pub(crate) fn base(&self) -> &Usable {
         self.get(self.base)
+    }
+
+    /// Returns the position of the engine that the base network goes to.
+    pub(crate) fn base_position(&self) -> usize {
+        self.base
     }
 
     /// Returns whether a position is that of the base network's engine.

@@ -14,7 +14,7 @@ use crate::failure::failure;
 use crate::output::artifacts::metrics_of;
 use crate::output::table::{self, number};
 use crate::plugins::Plugins;
-use crate::prepare;
+use crate::prepare::{self, Network};
 use crate::study::Verb;
 
 /// Judges a checkpoint on the test split.
@@ -29,7 +29,12 @@ pub(crate) fn run(
         let hint = "name it with `--load-name FILE`; `firebrick train` and `search` write them";
         return Err(failure("no checkpoint to test", hint));
     };
-    let base = prepare::base(&loaded, &plugins.registry, environment)?;
+    let base = prepare::base(
+        &loaded,
+        &plugins.registry,
+        environment,
+        Network::OfCheckpoint,
+    )?;
     prepare::needs_test_rows(&base.dataset)?;
     let weights: Weights = base.weights.clone().unwrap_or_default();
     let graph: &Graph = &base.graph;

@@ -4,16 +4,20 @@
 mod console;
 
 mod args;
+mod checkpoint;
 mod dry_run;
 mod engines;
 mod environment;
 mod failure;
 mod interrupt;
 mod output;
+mod passes;
 mod plugins;
 mod prepare;
+mod rows;
 mod setup;
 mod study;
+mod training;
 
 mod data;
 mod judge;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
+use firebrick_core::calibration::in_float;
 use firebrick_core::dataset::{Dataset, Features};
 use firebrick_core::graph::Graph;
 use firebrick_core::images::Augment;
@@ -14,9 +15,10 @@ use firebrick_core::weights::Weights;
 use firebrick_datasets::{Fractions, LoadError, Request};
 
 use crate::args::{RunArgs, SearchArgs};
+use crate::checkpoint::{self, Checkpoint};
 use crate::engines::{Engines, Wanted};
 use crate::environment::Environment;
-use crate::failure::{failure, hinted, maybe_hinted};
+use crate::failure::{failure, maybe_hinted};
 use crate::output::artifacts::Provenance;
 use crate::setup;
 use crate::study::{self, Loaded, Options, Source, Study, StudyError, Subject, Verb};
@@ -137,11 +139,21 @@ pub(crate) struct Base {
     pub(crate) weights: Option<Weights>,
 }
 
+/// Which network a run is about where it starts from a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// That of the study's model, which the checkpoint has to fit.
+    OfModel,
+    /// That of the checkpoint, where it holds one: a candidate of a search, say.
+    OfCheckpoint,
+}
+
 /// Loads the data and builds the base network of a study.
 pub(crate) fn base(
     loaded: &Loaded,
     registry: &Registry,
     environment: &Environment,
+    network: Network,
 ) -> Result<Base> {
     let study = &loaded.study;
     known(
@@ -160,17 +172,56 @@ pub(crate) fn base(
             let what = format!("model `{}`: {error}", study.model.name);
             blamed(loaded.blame(Subject::Model, what, None))
         })?;
-    let weights = study
-        .load_name
-        .as_ref()
-        .map(|path| checkpoint(path, &graph))
-        .transpose()?;
+    let base_width = model.base_width();
+    let Some(path) = &study.load_name else {
+        return Ok(Base {
+            dataset,
+            graph,
+            base_width,
+            weights: None,
+        });
+    };
+    let (graph, weights) = loaded_network(path, graph, network)?;
     Ok(Base {
         dataset,
         graph,
-        base_width: model.base_width(),
-        weights,
+        base_width,
+        weights: Some(weights),
     })
+}
+
+/// Returns the network of a run that starts from a checkpoint, with its weights.
+fn loaded_network(path: &str, model: Graph, network: Network) -> Result<(Graph, Weights)> {
+    let Checkpoint { weights, graph } = checkpoint::read(path)?;
+    let hint = "was it trained with the same model, arguments and data set?";
+    match graph {
+        Some(graph) if network == Network::OfCheckpoint => {
+            let ends = |graph: &Graph| {
+                let [input, output] = [graph.input_shape(), graph.output_shape()];
+                (input.to_vec(), output.to_vec())
+            };
+            let (found, expected) = (ends(&graph), ends(&model));
+            if found != expected {
+                let what = format!(
+                    "checkpoint `{path}` is of a network from {:?} to {:?}, the data set needs one \
+                     from {:?} to {:?}",
+                    found.0, found.1, expected.0, expected.1
+                );
+                return Err(failure(what, "name the data set that it was trained on"));
+            }
+            Ok((graph, weights))
+        }
+        // Formats apart, and what they learn.
+        Some(graph) if in_float(&graph) == in_float(&model) => {
+            let weights = weights.for_graph(&model);
+            checkpoint::check(path, &weights, &model, hint)?;
+            Ok((model, weights))
+        }
+        _ => {
+            checkpoint::check(path, &weights, &model, hint)?;
+            Ok((model, weights))
+        }
+    }
 }
 
 /// Reads the data of a study.
@@ -232,21 +283,6 @@ pub(crate) fn recipe(loaded: &Loaded, recipe: &Recipe, dataset: &Dataset) -> Res
         augment,
         ..recipe.clone()
     })
-}
-
-/// Reads a checkpoint and checks that it fits a network.
-pub(crate) fn checkpoint(path: &str, graph: &Graph) -> Result<Weights> {
-    let here = || format!("can't use checkpoint `{path}`");
-    let bytes = fs::read(path).with_context(here)?;
-    let weights = Weights::from_safetensors(&bytes).map_err(|error| {
-        let hint = "checkpoints are safetensors files, as `firebrick train` writes them";
-        hinted(anyhow!(error).context(here()), hint)
-    })?;
-    weights.check(graph).map_err(|error| {
-        let hint = "was it trained with the same model, arguments and data set?";
-        hinted(anyhow!(error).context(here()), hint)
-    })?;
-    Ok(weights)
 }
 
 /// Returns the engines of a study, on its device.

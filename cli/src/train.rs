@@ -1,6 +1,5 @@
 //! `firebrick train`: one network, its learning curves and its checkpoint.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,23 +8,32 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, anyhow};
 use firebrick_core::dataset::Dataset;
 use firebrick_core::engine::{
-    Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict,
+    Candidate, Epoch, Evaluation, Observer, TrainOutcome, Trained, Verdict,
 };
+use firebrick_core::inherit::{How, Importance, Inherit, inherit};
 use firebrick_core::pass::Table;
 use firebrick_core::random::trial_seed;
 
 use crate::args::{Format, TrainArgs};
+use crate::checkpoint;
 use crate::dry_run;
 use crate::environment::Environment;
-use crate::failure::failure;
 use crate::interrupt;
 use crate::output::files;
 use crate::output::plot::{self, Chart, Curve};
 use crate::output::progress::Progress;
 use crate::output::table::{self, number};
+use crate::passes;
 use crate::plugins::Plugins;
-use crate::prepare;
+use crate::prepare::{self, Network};
 use crate::study::{Loaded, Verb};
+use crate::training::Trainer;
+
+/// What a network that passes changed takes from the checkpoint of the base: all that it can.
+pub(crate) const WHOLE: How = How {
+    inherit: Inherit::Slice,
+    importance: Importance::L1,
+};
 
 /// Trains the base network and returns the exit code: 0 done, 1 it went wrong, 130 interrupted.
 pub(crate) fn run(
@@ -37,23 +45,26 @@ pub(crate) fn run(
     let TrainArgs { run: args, save } = args;
     let loaded = prepare::study(args, &prepare::run_options(args), Verb::Train)?;
     let study = &loaded.study;
-    let base = prepare::base(&loaded, &plugins.registry, environment)?;
-    let engines = prepare::engines(&loaded, &plugins.registry, &base.graph, Some(1));
+    let registry = &plugins.registry;
+    passes::check_names(&loaded, registry)?;
+    let base = prepare::base(&loaded, registry, environment, Network::OfModel)?;
+    let graph = passes::apply_all(&loaded, registry, &base)?.graph;
+    let engines = prepare::engines(&loaded, registry, &graph, Some(1));
     if args.dry_run && format == Format::Json {
-        let facts = dry_run::facts(study, &base.dataset, &base.graph, &engines);
+        let facts = dry_run::facts(study, &base.dataset, &graph, &engines);
         return Ok(dry_run::print(facts));
     }
     let engines = engines?;
     let describe = || {
         let model = &study.model.name;
-        prepare::describe(&base.dataset, &base.graph, model, &engines);
+        prepare::describe(&base.dataset, &graph, model, &engines);
     };
     if args.dry_run {
         describe();
         return Ok(dry_run::end());
     }
     if let Some(file) = save {
-        can_be_written(file)?;
+        files::can_be_written(file)?;
     }
     let out = prepare::out_folder(args, study);
     let _folder = files::fresh_folder(&out)?;
@@ -72,44 +83,43 @@ pub(crate) fn run(
     };
     // The seed of a search's first trial, so that the base of a study trains alike in both.
     let seed = trial_seed(study.seed, 0);
-    let candidates = [Candidate {
-        graph: base.graph.clone(),
+    let inherited = base.weights.as_ref().map(|weights| {
+        let changed = inherit(&base.graph, weights, &graph, WHOLE, seed);
+        changed.context("the weights of the checkpoint can't be used")
+    });
+    let candidate = Candidate {
+        weights: inherited.transpose()?,
+        graph,
         seed,
-        weights: base.weights.clone(),
-    }];
-    let chosen = engines.base();
-    let recipe = prepare::recipe(&loaded, &study.recipe, &base.dataset)?;
-    let job = TrainJob {
-        candidates: &candidates,
-        train: base.dataset.train.rows(),
-        validation: base.dataset.validation.rows(),
-        recipe: &recipe,
-        placement: &chosen.placement,
     };
-    let outcomes = chosen
-        .engine
-        .train(&job, &watch)
+    let recipe = prepare::recipe(&loaded, &study.recipe, &base.dataset)?;
+    let trainer = Trainer::new(study, &engines, &base.dataset, &recipe);
+    let fitted = trainer
+        .train(engines.base_position(), vec![candidate], &watch)
         .context("the engine can't train")?;
     progress.finish();
     if !out.is_dir() {
         files::make_again(&out)?;
         files::write(&out.join(files::CONFIG), study.to_toml())?;
     }
-    let trained = match outcomes.into_iter().next() {
-        Some(TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained)) => trained,
-        Some(TrainOutcome::Failed { reason }) => {
+    let Some(fitted) = fitted.into_iter().next() else {
+        return Err(anyhow!("the engine returned no result"));
+    };
+    let trained = match fitted.outcome {
+        TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained) => trained,
+        TrainOutcome::Failed { reason } => {
             eprintln!("error: training went wrong: {reason}");
             return Ok(ExitCode::from(1));
         }
-        None => return Err(anyhow!("the engine returned no result")),
     };
     write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
-    let checkpoint = checkpoint(&candidates[0], &trained);
+    let notes = [("epoch", trained.kept_epoch.to_string())];
+    let checkpoint = checkpoint::bytes(&fitted.candidate.graph, &trained.weights, notes);
     write_checkpoint(&out, &checkpoint)?;
     if let Some(file) = save {
         files::write(file, &checkpoint)?;
     }
-    print(&trained, format);
+    print(&trained, fitted.judged, format);
     eprintln!("results are in `{}`", out.display());
     if let Some(file) = save {
         let file = file.display();
@@ -224,15 +234,6 @@ fn write_curves(out: &Path, subject: &str, epochs: &[Epoch]) -> Result<()> {
     plot::write(&out.join("loss.svg"), &loss)
 }
 
-/// Returns the kept weights as a file, with what they are.
-fn checkpoint(candidate: &Candidate, trained: &Trained) -> Vec<u8> {
-    let notes = BTreeMap::from([
-        ("graph".to_owned(), candidate.graph.to_string()),
-        ("epoch".to_owned(), trained.kept_epoch.to_string()),
-    ]);
-    trained.weights.to_safetensors(&notes)
-}
-
 fn write_checkpoint(out: &Path, checkpoint: &[u8]) -> Result<()> {
     let folder = out.join("checkpoints");
     std::fs::create_dir_all(&folder)
@@ -240,38 +241,30 @@ fn write_checkpoint(out: &Path, checkpoint: &[u8]) -> Result<()> {
     files::write(&folder.join("best.safetensors"), checkpoint)
 }
 
-/// Checks before hours of training that there is a folder for a file.
-fn can_be_written(file: &Path) -> Result<()> {
-    let refuse = |why: &str, hint: &str| {
-        let what = format!("can't save the weights as `{}`: {why}", file.display());
-        Err(failure(what, hint))
-    };
-    if file.is_dir() {
-        return refuse("it is a folder", "name a file: `--save base.safetensors`");
-    }
-    let folder = file
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    match folder.is_none_or(Path::is_dir) {
-        true => Ok(()),
-        false => refuse("its folder does not exist", "make the folder first"),
-    }
-}
-
 /// Prints the epoch whose weights were kept.
-fn print(trained: &Trained, format: Format) {
+/// Prints what the kept epoch came to; formats that counted from then on change how it is judged.
+fn print(trained: &Trained, judged: Option<Evaluation>, format: Format) {
     let kept = trained
         .epochs
         .iter()
         .find(|epoch| epoch.epoch == trained.kept_epoch);
     let Some(kept) = kept else { return };
+    if judged.is_some() {
+        let validation = &kept.validation;
+        eprintln!(
+            "before its formats counted: validation loss {}, accuracy {}",
+            number(validation.loss),
+            number(validation.accuracy),
+        );
+    }
+    let validation = judged.unwrap_or(kept.validation);
     let cells = [
         ("kept_epoch", kept.epoch as f64),
         ("train_loss", kept.train_loss),
         ("train_accuracy", kept.train_accuracy),
-        ("validation_loss", kept.validation.loss),
-        ("validation_accuracy", kept.validation.accuracy),
-        ("validation_macro_accuracy", kept.validation.macro_accuracy),
+        ("validation_loss", validation.loss),
+        ("validation_accuracy", validation.accuracy),
+        ("validation_macro_accuracy", validation.macro_accuracy),
     ];
     match format {
         Format::Json => {

@@ -1,25 +1,36 @@
 //! `firebrick transform`: the passes of a study file, one after the other.
 
 mod groups;
+mod verify;
 
 use std::process::ExitCode;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result};
 use firebrick_core::Json;
+use firebrick_core::calibration::{Calibration, has_open, in_float};
 use firebrick_core::costs::Costs;
 use firebrick_core::graph::{Graph, Op};
-use firebrick_core::pass::{Info, Role, Table};
-use firebrick_core::registry::{Kind, Registry};
+use firebrick_core::inherit::inherit;
+use firebrick_core::pass::{Info, Table};
+use firebrick_core::random::trial_seed;
+use firebrick_core::registry::Registry;
+use firebrick_core::weights::Weights;
 use serde_json::json;
 
 use crate::args::{Format, TransformArgs};
+use crate::checkpoint;
+use crate::engines::Usable;
 use crate::environment::Environment;
-use crate::failure::{failure, maybe_hinted};
+use crate::failure::failure;
+use crate::output::files;
 use crate::output::table::{self, number};
+use crate::passes::{self, Passed};
 use crate::plugins::Plugins;
-use crate::prepare;
-use crate::setup;
-use crate::study::{PassStep, Subject, Verb};
+use crate::prepare::{self, Base, Network};
+use crate::rows::picked;
+use crate::study::{Loaded, Verb};
+use crate::train::WHOLE;
+use verify::Verified;
 
 /// Applies the passes and prints the network before and after, with costs.
 pub(crate) fn run(
@@ -31,17 +42,15 @@ pub(crate) fn run(
     let options = prepare::run_options(&args.run);
     let loaded = prepare::study(&args.run, &options, Verb::Transform)?;
     let registry = &plugins.registry;
+    let base = || prepare::base(&loaded, registry, environment, Network::OfCheckpoint);
     if args.groups {
         if !loaded.study.passes.is_empty() {
             eprintln!("note: `[passes]` has no effect: `--groups` shows the network as it is");
         }
-        groups::print(
-            &prepare::base(&loaded, registry, environment)?.graph,
-            format,
-        );
+        groups::print(&base()?.graph, format);
         return Ok(ExitCode::SUCCESS);
     }
-    if loaded.study.passes.is_empty() {
+    if loaded.study.passes.is_empty() && !args.verify {
         let hint = "add a table `[passes.NAME]` to the study file; `firebrick list passes` shows \
                     the names";
         return Err(failure(
@@ -49,58 +58,82 @@ pub(crate) fn run(
             hint,
         ));
     }
-    for step in &loaded.study.passes {
-        let key = format!("passes.{}", step.name);
-        prepare::known(
-            &loaded,
-            registry,
-            Kind::Pass,
-            &step.name,
-            Subject::Key(&key),
-        )?;
+    if loaded.study.load_name.is_none() {
+        for (flag, is_given) in [("--verify", args.verify), ("--save", args.save.is_some())] {
+            if is_given {
+                let hint = "name a checkpoint with `--load-name FILE`; `firebrick train --save \
+                            FILE` writes one";
+                return Err(failure(format!("`{flag}` needs weights"), hint));
+            }
+        }
     }
-    let base = prepare::base(&loaded, registry, environment)?;
-    let mut graph = base.graph.clone();
-    let mut measured = Vec::new();
-    for step in &loaded.study.passes {
-        let (changed, info, role) =
-            apply(registry, step, &graph, base.base_width).map_err(|error| {
-                let key = format!("passes.{}", step.name);
-                let what = format!("pass `{}` can't be applied", step.name);
-                error.context(loaded.blame(Subject::Key(&key), what, None))
-            })?;
-        graph = changed;
-        if role == Role::Analysis {
-            measured.push((step.name.clone(), info));
+    if let Some(file) = &args.save {
+        files::can_be_written(file)?;
+    }
+    passes::check_names(&loaded, registry)?;
+    let base = base()?;
+    let Passed {
+        mut graph,
+        measured,
+    } = passes::apply_all(&loaded, registry, &base)?;
+    let mut verified = None;
+    if args.verify || args.save.is_some() {
+        let (chosen, weights) = with_weights(&loaded, registry, &base, &graph)?;
+        graph = chosen;
+        if args.verify {
+            verified = Some(Verified::of(&base.graph, &graph, &weights)?);
+        }
+        if let Some(file) = &args.save {
+            files::write(file, checkpoint::bytes(&graph, &weights, []))?;
+            eprintln!("the network is in `{}`", file.display());
         }
     }
     match format {
-        Format::Json => print_json(&base.graph, &graph, &measured),
-        Format::Text => print_text(&base.graph, &graph, &measured),
+        Format::Json => print_json(&base.graph, &graph, &measured, verified.as_ref()),
+        Format::Text => print_text(&base.graph, &graph, &measured, verified.as_ref()),
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn apply(
+/// Returns a changed network with the weights of the base, its open formats chosen from them and
+/// from training rows.
+fn with_weights(
+    loaded: &Loaded,
     registry: &Registry,
-    step: &PassStep,
+    base: &Base,
     graph: &Graph,
-    base_width: usize,
-) -> Result<(Graph, Info, Role)> {
-    let pass = setup::pass(registry, &step.name)?;
-    let mut args = step.args.clone();
-    // Multipliers in the seed's spelling count in the model's width; `factor` does not look at it.
-    if let (Role::Transform, Json::Object(args)) = (pass.role(), &mut args) {
-        args.entry("base_width").or_insert(base_width.into());
+) -> Result<(Graph, Weights)> {
+    let study = &loaded.study;
+    let weights = base.weights.as_ref().context("there are no weights")?;
+    let seed = trial_seed(study.seed, 0);
+    let weights = inherit(&base.graph, weights, graph, WHOLE, seed)
+        .context("the weights of the checkpoint can't be used")?;
+    if !has_open(graph) {
+        return Ok((graph.clone(), weights));
     }
-    let (changed, info) = pass.apply(graph, &args).map_err(|error| {
-        let hint = error.hint();
-        maybe_hinted(anyhow!(error), hint)
-    })?;
-    Ok((changed, info, pass.role()))
+    let engines = prepare::engines(loaded, registry, &in_float(graph), Some(1))?;
+    let Usable {
+        engine, placement, ..
+    } = engines.base();
+    let width = base.dataset.input_shape.iter().product();
+    let n_rows = study.quantization.samples;
+    let rows = picked(&base.dataset.train, width, study.seed, n_rows);
+    let calibration = Calibration {
+        engine: engine.as_ref(),
+        placement,
+        rows: rows.features.borrow(),
+        method: study.quantization.method,
+    };
+    let chosen = calibration.choose(graph, &weights);
+    chosen.context("number formats can't be chosen")
 }
 
-fn print_text(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
+fn print_text(
+    before: &Graph,
+    after: &Graph,
+    measured: &[(String, Info)],
+    verified: Option<&Verified>,
+) {
     println!("before");
     print!("{}", table::render(&layers(before)));
     if before == after {
@@ -120,18 +153,32 @@ fn print_text(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
             println!("{metric}: {}", number(*value));
         }
     }
+    if let Some(verified) = verified {
+        println!("\nstored weights");
+        print!("{}", table::render(&verified.values()));
+        println!("\nnodes");
+        print!("{}", table::render(&verified.histogram()));
+    }
 }
 
-fn print_json(before: &Graph, after: &Graph, measured: &[(String, Info)]) {
+fn print_json(
+    before: &Graph,
+    after: &Graph,
+    measured: &[(String, Info)],
+    verified: Option<&Verified>,
+) {
     let one = |graph: &Graph| json!({ "graph": graph, "costs": Costs::of(graph).total });
     let analyses = measured
         .iter()
         .map(|(name, info)| (name.clone(), json!(info)));
-    let all = json!({
+    let mut all = json!({
         "before": one(before),
         "after": one(after),
         "analyses": Json::Object(analyses.collect()),
     });
+    if let Some(verified) = verified {
+        all["verified"] = verified.to_json();
+    }
     println!("{all:#}");
 }
 

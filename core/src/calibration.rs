@@ -5,7 +5,9 @@
 
 use crate::dataset::FeatureRows;
 use crate::engine::{Engine, EngineError, Placement};
-use crate::formats::{FixedPoint, LearnedStep, RangeMethod, frac_width, learns_step, step_of};
+use crate::formats::{
+    FixedPoint, LearnedStep, RangeMethod, frac_width, learned, learns_step, step_of,
+};
 use crate::graph::{Graph, Node, NumberFormat, Op};
 use crate::weights::{Tensor, Weights};
 
@@ -40,18 +42,22 @@ impl Calibration<'_> {
     ) -> Result<(Graph, Weights), EngineError> {
         let float = in_float(graph);
         let mut weights = weights.clone();
-        let float_weights = without_steps(&float, &weights);
+        let float_weights = weights.for_graph(&float);
         let mut nodes = graph.nodes().to_vec();
         for (idx, node) in nodes.iter_mut().enumerate() {
+            let float_node = &float.nodes()[idx];
             let name = node.name.clone();
-            let op = node.op.clone();
             for (operand, format) in &mut node.annotations.formats {
                 if !is_open(format) {
                     continue;
                 }
                 let numbers = match operand.as_str() {
                     "data_in" => self.activations(&float, idx, &float_weights)?,
-                    _ => learned(&name, &op, operand, &weights)?,
+                    _ => {
+                        let tensor = learned(float_node, operand, &weights);
+                        let missing = || format!("tensor `{name}.{operand}` is missing");
+                        tensor.ok_or_else(|| EngineError::Weights(missing()))?.data
+                    }
                 };
                 if format.name == FixedPoint::NAME {
                     let chosen = frac_width(&numbers, format.width, format.signed, self.method);
@@ -86,7 +92,7 @@ impl Calibration<'_> {
                 continue;
             }
             let part = part(graph, producer)?;
-            let weights = without_steps(&part, weights);
+            let weights = weights.for_graph(&part);
             let results = self
                 .engine
                 .predict(&part, &weights, self.rows, self.placement)?;
@@ -155,43 +161,4 @@ fn part(graph: &Graph, last: usize) -> Result<Graph, EngineError> {
     }
     nodes.push(Node::new(format!("{name}.output"), Op::Output, &[&name]));
     Graph::new(nodes).map_err(|error| EngineError::Other(error.to_string()))
-}
-
-/// Returns those weights that a network without learned steps has.
-fn without_steps(graph: &Graph, weights: &Weights) -> Weights {
-    let keys = graph.nodes().iter().flat_map(|node| {
-        let tensors = crate::weights::tensors(node).into_iter();
-        tensors.map(|(tensor, _)| format!("{}.{tensor}", node.name))
-    });
-    let found = keys.filter_map(|key| {
-        let tensor = weights.get(&key)?.clone();
-        Some((key, tensor))
-    });
-    Weights(found.collect())
-}
-
-/// Returns the numbers of a learned operand as they are stored: a batch normalisation's are its
-/// scale and shift.
-fn learned(node: &str, op: &Op, operand: &str, weights: &Weights) -> Result<Vec<f32>, EngineError> {
-    let tensor = |name: &str| {
-        let key = format!("{node}.{name}");
-        let found = weights.get(&key).map(|tensor| tensor.data.as_slice());
-        found.ok_or_else(|| EngineError::Weights(format!("tensor `{key}` is missing")))
-    };
-    let Op::BatchNorm { eps, .. } = op else {
-        return Ok(tensor(operand)?.to_vec());
-    };
-    let (scale, shift) = crate::formats::scale_and_shift(
-        [
-            tensor("weight")?,
-            tensor("bias")?,
-            tensor("running_mean")?,
-            tensor("running_var")?,
-        ],
-        *eps,
-    );
-    Ok(match operand {
-        "weight" => scale,
-        _ => shift,
-    })
 }

@@ -169,6 +169,19 @@ impl Weights {
         self.0.get(key)
     }
 
+    /// Returns those tensors that a graph has a use for.
+    pub fn for_graph(&self, graph: &Graph) -> Self {
+        let keys = graph.nodes().iter().flat_map(|node| {
+            let tensors = tensors(node).into_iter();
+            tensors.map(|(tensor, _)| format!("{}.{tensor}", node.name))
+        });
+        let found = keys.filter_map(|key| {
+            let tensor = self.get(&key)?.clone();
+            Some((key, tensor))
+        });
+        Self(found.collect())
+    }
+
     /// Checks that there is exactly what a graph needs, all of it finite.
     ///
     /// # Errors
@@ -238,6 +251,21 @@ impl Weights {
         safetensors::serialize(views, notes).expect("float32 tensors in memory can be written")
     }
 
+    /// Reads the notes of [`Weights::to_safetensors`]; none where another program wrote the file.
+    ///
+    /// # Errors
+    /// [`WeightsError::Format`] if the bytes are not such a file.
+    pub fn notes(bytes: &[u8]) -> Result<BTreeMap<String, String>, WeightsError> {
+        let (_, header) = SafeTensors::read_metadata(bytes)
+            .map_err(|error| WeightsError::Format(error.to_string()))?;
+        let notes = header
+            .metadata()
+            .as_ref()
+            .and_then(|notes| notes.get("firebrick"));
+        let notes = notes.and_then(|notes| serde_json::from_str(notes).ok());
+        Ok(notes.unwrap_or_default())
+    }
+
     /// Reads the bytes of a safetensors file.
     ///
     /// # Errors
@@ -285,7 +313,10 @@ mod tests {
         let weights = Weights::init(&graph(), 1);
         let notes = ["graph", "trial", "epoch"].map(|key| (key.to_owned(), graph().to_string()));
         let bytes = weights.to_safetensors(&notes.clone().into());
-        assert_eq!(bytes, weights.to_safetensors(&notes.into()));
+        assert_eq!(bytes, weights.to_safetensors(&notes.clone().into()));
+        assert_eq!(Weights::notes(&bytes).unwrap(), notes.into());
+        let without = weights.to_safetensors(&BTreeMap::new());
+        assert_eq!(Weights::notes(&without).unwrap(), BTreeMap::new());
         let read = Weights::from_safetensors(&bytes).unwrap();
         assert_eq!(read, weights);
         read.check(&graph()).unwrap();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow};
 
-use crate::failure::hinted;
+use crate::failure::{failure, hinted};
 
 /// Writes a file: readers see the old content or the new, never a part.
 ///
@@ -158,6 +158,24 @@ fn explained(error: std::io::Error) -> anyhow::Error {
             "make room on the disk, or choose another folder with `--out DIR`",
         ),
         _ => error.into(),
+    }
+}
+
+/// Checks before hours of work that there is a folder for a file.
+pub(crate) fn can_be_written(file: &Path) -> Result<()> {
+    let refuse = |why: &str, hint: &str| {
+        let what = format!("can't save the weights as `{}`: {why}", file.display());
+        Err(failure(what, hint))
+    };
+    if file.is_dir() {
+        return refuse("it is a folder", "name a file: `--save base.safetensors`");
+    }
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match folder.is_none_or(Path::is_dir) {
+        true => Ok(()),
+        false => refuse("its folder does not exist", "make the folder first"),
     }
 }
 

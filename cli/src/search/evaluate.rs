@@ -7,13 +7,12 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Result, anyhow};
 use firebrick_core::Json;
 use firebrick_core::costs::Costs;
-use firebrick_core::dataset::{Dataset, Rows};
+use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Candidate, EngineError, Epoch, Evaluation, Verdict};
 use firebrick_core::graph::Graph;
 use firebrick_core::inherit::{How, inherit};
 use firebrick_core::pruner::{Curve, Pruner};
 use firebrick_core::random::trial_seed;
-use firebrick_core::recipe::Recipe;
 use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
@@ -21,9 +20,10 @@ use firebrick_core::weights::Weights;
 use super::builder::Builder;
 use super::scoring::Scoring;
 use super::training::{Job, Judged, ShouldStop, train_all};
-use crate::engines::{Engines, Usable};
+use crate::engines::Usable;
 use crate::output::artifacts::{Record, metrics_of};
 use crate::study::Goal;
+use crate::training::Trainer;
 
 /// A point that was proposed.
 pub(crate) struct Proposal {
@@ -41,11 +41,9 @@ pub(crate) struct Proposal {
 pub(crate) struct Evaluator<'a> {
     pub(crate) builder: &'a Builder,
     pub(crate) goal: &'a Goal,
-    pub(crate) dataset: &'a Dataset,
-    pub(crate) engines: &'a Engines,
+    pub(crate) trainer: &'a Trainer<'a>,
     /// What is said once if a candidate goes to another engine than the base network.
     pub(crate) detour: OnceLock<String>,
-    pub(crate) recipe: &'a Recipe,
     pub(crate) seed: u64,
     /// The trained weights of the base that candidates start from, and how.
     pub(crate) weights: Option<(&'a Weights, How)>,
@@ -175,7 +173,7 @@ impl Evaluator<'_> {
             return Ok(ready);
         };
         let candidates: Vec<&Candidate> = ready.iter().map(|(_, one)| &one.candidate).collect();
-        let scores = scoring.score_all(self.engines, &candidates);
+        let scores = scoring.score_all(self.trainer.engines, &candidates);
         let mut left = Vec::new();
         for ((mut built, one), scores) in ready.into_iter().zip(scores) {
             let refused = match scores {
@@ -228,7 +226,7 @@ impl Evaluator<'_> {
             return Watched::GoesOn;
         };
         points.push(point);
-        match epoch.epoch < self.recipe.max_epochs && pruner.stops(earlier, points) {
+        match epoch.epoch < self.trainer.recipe.max_epochs && pruner.stops(earlier, points) {
             true => Watched::Pruned,
             false => Watched::GoesOn,
         }
@@ -256,11 +254,11 @@ impl Evaluator<'_> {
         weights: &Weights,
         rows: Rows<'_>,
     ) -> Result<Evaluation, EngineError> {
-        let position = self.engines.first_for(graph);
+        let position = self.trainer.engines.first_for(graph);
         let position = position.map_err(|refusals| EngineError::Other(refusals.join("; ")))?;
         let Usable {
             engine, placement, ..
-        } = self.engines.get(position);
+        } = self.trainer.engines.get(position);
         engine.evaluate(graph, weights, rows, placement)
     }
 
@@ -288,12 +286,12 @@ impl Evaluator<'_> {
     }
 
     fn candidate(&self, number: u64, graph: Graph) -> Result<(Candidate, usize), String> {
-        let engine = self.engines.first_for(&graph);
+        let engine = self.trainer.engines.first_for(&graph);
         let engine = engine.map_err(|refusals| refusals.join("; "))?;
         self.fits(&graph)?;
-        if !self.engines.is_base(engine) {
-            let name = &self.engines.get(engine).name;
-            let base = &self.engines.base().name;
+        if !self.trainer.engines.is_base(engine) {
+            let name = &self.trainer.engines.get(engine).name;
+            let base = &self.trainer.engines.base().name;
             self.detour.get_or_init(|| {
                 format!("trial {number}, and others like it, go to engine {name} instead of {base}")
             });
@@ -350,7 +348,7 @@ impl Evaluator<'_> {
         // Without the time that it waited for a thread.
         record.took(record.total_ms + judged.train_ms);
         record.train_ms = judged.train_ms;
-        record.engine = Some(self.engines.get(job.engine).name.clone());
+        record.engine = Some(self.trainer.engines.get(job.engine).name.clone());
         record.trial.intermediate = epochs
             .iter()
             .map(|epoch| (epoch.epoch as u64, epoch.validation.accuracy))

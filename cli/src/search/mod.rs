@@ -37,9 +37,10 @@ use crate::output::files;
 use crate::output::progress::Progress;
 use crate::output::table::number;
 use crate::plugins::Plugins;
-use crate::prepare;
+use crate::prepare::{self, Network};
 use crate::setup;
 use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
+use crate::training::Trainer;
 use builder::{Analysis, Builder};
 use evaluate::Evaluator;
 use results::Results;
@@ -68,7 +69,7 @@ pub(crate) fn run(
     prepare::known(&loaded, registry, Kind::Strategy, &search.strategy, subject)?;
     let transforms = transforms(&loaded, registry)?;
     let analyses = analyses(&loaded, &search, registry)?;
-    let base = prepare::base(&loaded, registry, environment)?;
+    let base = prepare::base(&loaded, registry, environment, Network::OfModel)?;
     let space = loaded
         .search_space(&base.graph, base.base_width, &transforms)
         .map_err(prepare::blamed)?;
@@ -154,14 +155,13 @@ pub(crate) fn run(
     let recipe = prepare::recipe(&loaded, &search.recipe, &base.dataset)?;
     let scoring = (!search.zero_cost.is_empty())
         .then(|| Scoring::new(&search.zero_cost, &base.dataset, loaded.study.seed));
+    let trainer = Trainer::new(&loaded.study, &engines, &base.dataset, &recipe);
     let evaluator = Evaluator {
         scoring: scoring.as_ref(),
         builder: &builder,
         goal: &search.goal,
-        dataset: &base.dataset,
-        engines: &engines,
+        trainer: &trainer,
         detour: OnceLock::new(),
-        recipe: &recipe,
         seed: loaded.study.seed,
         weights: base
             .weights

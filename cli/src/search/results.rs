@@ -1,7 +1,7 @@
 //! What a search leaves: files, and the table of the best trials.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::{Context, Result};
@@ -12,6 +12,7 @@ use firebrick_core::trial::Outcome;
 use super::evaluate::Evaluator;
 use super::study_loop::Progressed;
 use crate::args::Format;
+use crate::checkpoint;
 use crate::output::artifacts::{self, Provenance, Record};
 use crate::output::files;
 use crate::output::table::{self, number};
@@ -69,12 +70,9 @@ impl Results<'_> {
         let kept = &mut self.written.borrow_mut().checkpoints;
         for (number, (graph, weights)) in &progressed.networks {
             if !kept.contains(number) {
-                let notes = BTreeMap::from([
-                    ("graph".to_owned(), graph.to_string()),
-                    ("trial".to_owned(), number.to_string()),
-                ]);
-                let path = folder.join(checkpoint(*number));
-                files::write(&path, weights.to_safetensors(&notes))?;
+                let path = folder.join(file_of(*number));
+                let notes = [("trial", number.to_string())];
+                files::write(&path, checkpoint::bytes(graph, weights, notes))?;
                 kept.insert(*number);
             }
         }
@@ -84,7 +82,7 @@ impl Results<'_> {
             .copied()
             .collect();
         for number in left {
-            let path = folder.join(checkpoint(number));
+            let path = folder.join(file_of(number));
             if path.exists() {
                 std::fs::remove_file(&path)
                     .with_context(|| format!("can't remove `{}`", path.display()))?;
@@ -100,7 +98,7 @@ impl Results<'_> {
         progressed: &mut Progressed,
         evaluator: &Evaluator<'_>,
     ) -> Result<()> {
-        let rows = evaluator.dataset.test.rows();
+        let rows = evaluator.trainer.dataset.test.rows();
         if rows.is_empty() {
             return Ok(());
         }
@@ -140,7 +138,7 @@ impl Results<'_> {
     }
 }
 
-fn checkpoint(number: u64) -> String {
+fn file_of(number: u64) -> String {
     format!("trial_{number}.safetensors")
 }
 

@@ -11,12 +11,12 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use firebrick_core::costs::Costs;
 use firebrick_core::engine::{
-    Candidate, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome, Verdict,
+    Candidate, EngineError, Epoch, Evaluation, Observer, TrainOutcome, Verdict,
 };
 use firebrick_core::weights::Weights;
 
 use super::evaluate::{Evaluator, Watched};
-use crate::engines::Usable;
+use crate::training::Fitted;
 
 /// A candidate that can be trained.
 pub(super) struct Job {
@@ -63,12 +63,20 @@ pub(super) fn train_all(
     should_stop: &ShouldStop<'_>,
     on_judged: &mut OnJudged<'_>,
 ) -> Result<()> {
-    let device = |job: &Job| evaluator.engines.get(job.engine).placement.device.as_str();
+    let device = |job: &Job| {
+        evaluator
+            .trainer
+            .engines
+            .get(job.engine)
+            .placement
+            .device
+            .as_str()
+    };
     let (mut alone, together): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| device(job) == "cpu");
     let threads = alone
         .iter()
-        .map(|job| evaluator.engines.get(job.engine).placement.threads);
+        .map(|job| evaluator.trainer.engines.get(job.engine).placement.threads);
     let n_threads = threads.max().unwrap_or(0).min(alone.len());
     if n_threads > 1 {
         // So that no large one is left for the end; one thread keeps the order of asking.
@@ -148,19 +156,25 @@ fn judge(
     let Some(engine) = jobs.first().map(|job| job.engine) else {
         return Ok(Vec::new());
     };
-    let usable = evaluator.engines.get(engine);
+    let trainer = evaluator.trainer;
+    let max_epochs = trainer.recipe.max_epochs;
     let start = Instant::now();
     if !evaluator.train {
         let untrained = jobs.into_iter().map(|job| {
-            let judged = judge_untrained(evaluator, usable, &job.candidate)?;
-            Ok((job, judged))
+            let start = Instant::now();
+            let position = job.position;
+            let fitted = trainer.untrained(engine, job.candidate)?;
+            let train_ms = start.elapsed().as_secs_f64() * 1e3;
+            Ok(Judged::new(
+                engine,
+                fitted,
+                Seen::new(position),
+                max_epochs,
+                train_ms,
+            ))
         });
         return untrained.collect();
     }
-    let placement = Placement {
-        threads: usable.placement.threads.min(jobs.len()),
-        ..usable.placement.clone()
-    };
     let (positions, candidates): (Vec<usize>, Vec<Candidate>) = jobs
         .into_iter()
         .map(|job| (job.position, job.candidate))
@@ -172,55 +186,18 @@ fn judge(
             .map(|position| Mutex::new(Seen::new(*position)))
             .collect(),
     };
-    let job = TrainJob {
-        candidates: &candidates,
-        train: evaluator.dataset.train.rows(),
-        validation: evaluator.dataset.validation.rows(),
-        recipe: evaluator.recipe,
-        placement: &placement,
-    };
-    let outcomes = usable.engine.train(&job, &watcher)?;
-    let train_ms = start.elapsed().as_secs_f64() * 1e3 / candidates.len() as f64;
+    let n_candidates = candidates.len() as f64;
+    let fitted = trainer.train(engine, candidates, &watcher)?;
+    let train_ms = start.elapsed().as_secs_f64() * 1e3 / n_candidates;
     let seen = watcher
         .seen
         .into_iter()
         .map(|seen| seen.into_inner().unwrap_or_else(PoisonError::into_inner));
-    let max_epochs = evaluator.recipe.max_epochs;
-    let judged = outcomes
+    let judged = fitted
         .into_iter()
         .zip(seen)
-        .map(|(outcome, seen)| Judged::new(outcome, seen, max_epochs, train_ms));
-    let jobs = positions
-        .into_iter()
-        .zip(candidates)
-        .map(|(position, candidate)| Job {
-            candidate,
-            engine,
-            position,
-        });
-    Ok(jobs.zip(judged).collect())
-}
-
-fn judge_untrained(
-    evaluator: &Evaluator<'_>,
-    usable: &Usable,
-    candidate: &Candidate,
-) -> Result<Judged, EngineError> {
-    let start = Instant::now();
-    let (graph, seed) = (&candidate.graph, candidate.seed);
-    let weights = candidate.weights.clone();
-    let weights = weights.unwrap_or_else(|| Weights::init(graph, seed));
-    let rows = evaluator.dataset.validation.rows();
-    let evaluation = usable
-        .engine
-        .evaluate(graph, &weights, rows, &usable.placement)?;
-    Ok(Judged {
-        result: Ok((evaluation, weights)),
-        epochs: Vec::new(),
-        ended: Watched::GoesOn,
-        points: Vec::new(),
-        train_ms: start.elapsed().as_secs_f64() * 1e3,
-    })
+        .map(|(fitted, seen)| Judged::new(engine, fitted, seen, max_epochs, train_ms));
+    Ok(judged.collect())
 }
 
 /// Hears an engine for candidates that are known by their places in a population.
@@ -265,18 +242,40 @@ impl Observer for Watcher<'_> {
 }
 
 impl Judged {
-    fn new(outcome: TrainOutcome, seen: Seen, max_epochs: usize, train_ms: f64) -> Self {
-        let Seen { points, ended, .. } = seen;
+    /// Returns what an engine, by position, said of a candidate, which has its formats now.
+    fn new(
+        engine: usize,
+        fitted: Fitted,
+        seen: Seen,
+        max_epochs: usize,
+        train_ms: f64,
+    ) -> (Job, Self) {
+        let Fitted {
+            candidate,
+            outcome,
+            judged,
+        } = fitted;
+        let Seen {
+            position,
+            points,
+            ended,
+        } = seen;
+        let job = Job {
+            candidate,
+            engine,
+            position,
+        };
         let trained = match outcome {
             TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained) => trained,
             TrainOutcome::Failed { reason } => {
-                return Self {
+                let judged = Self {
                     result: Err(reason),
                     epochs: Vec::new(),
                     ended,
                     points,
                     train_ms,
                 };
+                return (job, judged);
             }
         };
         let kept = trained
@@ -284,8 +283,8 @@ impl Judged {
             .iter()
             .find(|epoch| epoch.epoch == trained.kept_epoch)
             .or(trained.epochs.last());
-        let result = match kept {
-            Some(epoch) => Ok((epoch.validation, trained.weights)),
+        let result = match judged.or(kept.map(|epoch| epoch.validation)) {
+            Some(evaluation) => Ok((evaluation, trained.weights)),
             None => Err("no epoch was trained".to_owned()),
         };
         // One that was stopped in its last epoch is as good as any other.
@@ -293,12 +292,13 @@ impl Judged {
             true => ended,
             false => Watched::GoesOn,
         };
-        Self {
+        let judged = Self {
             result,
             epochs: trained.epochs,
             ended,
             points,
             train_ms,
-        }
+        };
+        (job, judged)
     }
 }

@@ -152,11 +152,11 @@ pub(super) fn resolve(
     let load_name = read_load(&mut root, notices)?;
     let steps = root.section("passes")?;
     let mut passes = passes::read(&steps)?;
-    if verb == Verb::Transform {
+    if matches!(verb, Verb::Transform | Verb::Train) {
         passes::drop_empty_quantize(&mut passes, &steps, notices);
     } else {
         notices.extend(steps.rest().map(|entry| {
-            let reason = "only `firebrick transform` applies passes one by one";
+            let reason = "only `firebrick transform` and `train` apply passes one by one";
             Notice::new(steps.path_of(&entry.key), &entry.item.origin, reason)
         }));
         passes::drop_empty_quantize(&mut passes, &steps, &mut Vec::new());

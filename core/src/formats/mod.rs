@@ -20,6 +20,7 @@ mod fixed_point;
 mod layout;
 mod learned;
 mod operands;
+mod stored;
 
 use crate::graph::NumberFormat;
 
@@ -31,6 +32,7 @@ pub use fixed_point::FixedPoint;
 pub use layout::{Layout, Shared};
 pub use learned::{LearnedStep, STEP};
 pub use operands::{check, layout_of, learns_step, operands, step_of};
+pub use stored::{learned, quantizer, stored};
 
 /// A number format, checked and ready to be computed with.
 #[derive(Debug, Clone, Copy, PartialEq)]
