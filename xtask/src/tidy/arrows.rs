@@ -4,7 +4,7 @@ use super::{File, Finding};
 use crate::metadata::Package;
 
 /// What a member may use of the other members, for the program as for its tests.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 17] = [
     ("core", &[]),
     ("models", &["firebrick-core"]),
     ("passes", &["firebrick-core"]),
@@ -12,6 +12,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("engines/burn", &["firebrick-core"]),
     ("engines/mlp", &["firebrick-core"]),
     ("datasets", &["firebrick-core"]),
+    ("export", &["firebrick-core"]),
     ("plugins/sdk", &["firebrick-core"]),
     ("plugins/host", &["firebrick-core", "firebrick-sdk"]),
     ("plugins/models", &["firebrick-models", "firebrick-sdk"]),
@@ -30,7 +31,12 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ),
     (
         "cli",
-        &["firebrick-core", "firebrick-host", "firebrick-datasets"],
+        &[
+            "firebrick-core",
+            "firebrick-host",
+            "firebrick-datasets",
+            "firebrick-export",
+        ],
     ),
     ("xtask", &[]),
 ];
