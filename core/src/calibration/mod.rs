@@ -136,6 +136,15 @@ fn changed(graph: &Graph, change: impl FnMut(&mut Node)) -> Graph {
     Graph::new(nodes).expect("formats do not change shapes")
 }
 
+/// Returns a name that no node has.
+fn unused(nodes: &[Node], name: &str) -> String {
+    let mut name = name.to_owned();
+    while nodes.iter().any(|node| node.name == name) {
+        name.push('_');
+    }
+    name
+}
+
 /// Returns the part of a network that makes the result of a node, flat, as a network.
 fn part(graph: &Graph, last: usize) -> Result<Graph, EngineError> {
     let mut needed = vec![false; last + 1];
@@ -155,10 +164,14 @@ fn part(graph: &Graph, last: usize) -> Result<Graph, EngineError> {
         .collect();
     let mut name = graph.nodes()[last].name.clone();
     if graph.shape(last).len() > 1 {
-        let flat = format!("{name}.flat");
+        let flat = unused(&nodes, "flat");
         nodes.push(Node::new(&flat, Op::Flatten, &[&name]));
         name = flat;
     }
-    nodes.push(Node::new(format!("{name}.output"), Op::Output, &[&name]));
+    let output = unused(&nodes, "output");
+    nodes.push(Node::new(output, Op::Output, &[&name]));
     Graph::new(nodes).map_err(|error| EngineError::Other(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;
