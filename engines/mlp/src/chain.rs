@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use firebrick_core::engine::EngineError;
-use firebrick_core::formats::{FixedPoint, Quantizer, operands};
+use firebrick_core::formats::{Quantizer, layout_of};
 use firebrick_core::graph::{Graph, Node, Op};
+
+use crate::formats::{self, DataFormat};
 
 /// A graph that this engine can run.
 #[derive(Debug, Clone)]
@@ -19,7 +21,7 @@ pub(crate) struct Chain {
     /// For each value, whether a step before it learns, so that its gradient is asked for.
     pub(crate) learned: Vec<bool>,
     /// The formats of tensors, by step and name.
-    pub(crate) formats: BTreeMap<(usize, String), FixedPoint>,
+    formats: BTreeMap<(usize, String), Quantizer>,
 }
 
 /// One step: a node, or the format of what it reads, with the relu that follows if it can take that
@@ -50,7 +52,7 @@ pub(crate) enum Kind {
         p: f64,
     },
     /// What the next step reads is stored in this format.
-    Quantize(FixedPoint),
+    Quantize(DataFormat),
 }
 
 impl Chain {
@@ -68,15 +70,16 @@ impl Chain {
             formats: BTreeMap::new(),
         };
         // What all numbers of the last value are stored in.
-        let mut stored: Option<FixedPoint> = None;
+        let mut stored: Option<Quantizer> = None;
         for (idx, node) in graph.nodes().iter().enumerate() {
             let kind = kind(node, graph.shape(idx))?;
-            let mut formats = formats(node)?;
-            if let Some(format) = formats.remove("data_in")
-                && !stored.is_some_and(|stored| format.has_all_of(&stored))
+            let mut formats = formats::of(node)?;
+            if let (Some(format), Some(row)) =
+                (formats.remove("data_in"), layout_of(graph, idx, "data_in"))
+                && !stored.is_some_and(|stored| formats::has_all_of(&format, &stored))
             {
                 let read = chain.widths[chain.steps.len()];
-                chain.push(idx, Kind::Quantize(format), read);
+                chain.push(idx, Kind::Quantize(DataFormat::new(format, row)), read);
                 stored = Some(format);
             }
             for (tensor, format) in formats {
@@ -86,7 +89,7 @@ impl Chain {
             let Some(kind) = kind else {
                 continue;
             };
-            stored = stored.filter(|_| kind == Kind::Relu);
+            stored = stored.filter(|stored| kind == Kind::Relu && formats::has_zero(stored));
             let takes_relu = |step: &&mut Step| {
                 let takes = matches!(
                     step.kind,
@@ -118,6 +121,12 @@ impl Chain {
         self.widths.push(width);
         self.rectified.push(kind == Kind::Relu);
         self.learned.push(learned);
+    }
+
+    /// Returns the format of a tensor of a step: of a normalisation, that of its scale (`weight`) or
+    /// shift (`bias`).
+    pub(crate) fn format(&self, step: usize, tensor: &str) -> Option<&Quantizer> {
+        self.formats.get(&(step, tensor.to_owned()))
     }
 
     /// Numbers a row of the input.
@@ -179,34 +188,6 @@ fn kind(node: &Node, shape: &[usize]) -> Result<Option<Kind>, EngineError> {
     Ok(kind)
 }
 
-/// Returns the formats of a node by operand.
-fn formats(node: &Node) -> Result<BTreeMap<&str, FixedPoint>, EngineError> {
-    let mut formats = BTreeMap::new();
-    for (operand, format) in &node.annotations.formats {
-        let name = &format.name;
-        let has = operands(node);
-        if !has.contains(&operand.as_str()) {
-            let has = match has.is_empty() {
-                true => "it has none to quantise".to_owned(),
-                false => format!("it has {}", has.join(", ")),
-            };
-            let reason = format!("has number format `{name}` on `{operand}`, {has}");
-            return Err(unsupported(node, &reason));
-        }
-        let quantizer = Quantizer::of(format, None).map_err(|error| {
-            unsupported(node, &format!("can't have `{operand}` quantised: {error}"))
-        })?;
-        let Quantizer::FixedPoint(format) = quantizer else {
-            return Err(unsupported(
-                node,
-                "has a format that is not for this engine",
-            ));
-        };
-        formats.insert(operand.as_str(), format);
-    }
-    Ok(formats)
-}
-
 pub(crate) fn unsupported(node: &Node, reason: &str) -> EngineError {
     EngineError::Unsupported {
         node: node.name.clone(),
@@ -217,6 +198,8 @@ pub(crate) fn unsupported(node: &Node, reason: &str) -> EngineError {
 
 #[cfg(test)]
 mod tests {
+    use firebrick_core::formats::{FixedPoint, Layout};
+
     use super::*;
 
     fn chain(text: &str) -> Result<Chain, String> {
@@ -295,21 +278,26 @@ mod tests {
             .steps
             .iter()
             .map(|step| match step.kind {
-                Kind::Quantize(format) => (step.node, format.width(), step.relu),
-                _ => (step.node, 32, step.relu),
+                Kind::Quantize(format) => (step.node, Some(format), step.relu),
+                _ => (step.node, None, step.relu),
             })
             .collect();
-        let (quantised, plain) = (true, false);
+        let integer = |width, frac_width, features| {
+            let format = FixedPoint::new(width, frac_width).unwrap();
+            let row = Layout::of_rows(1, &[features]);
+            Some(DataFormat::new(Quantizer::FixedPoint(format), row))
+        };
+        let (rectified, plain) = (true, false);
         assert_eq!(
             steps,
             [
-                (1, 8, plain),
-                (1, 32, plain),
-                (2, 5, quantised),
-                (3, 32, quantised),
-                (5, 9, plain),
-                (5, 32, plain),
-                (6, 10, plain)
+                (1, integer(8, 4, 4), plain),
+                (1, None, plain),
+                (2, integer(5, 2, 3), rectified),
+                (3, None, rectified),
+                (5, integer(9, 4, 2), plain),
+                (5, None, plain),
+                (6, integer(10, 4, 2), plain)
             ]
         );
         assert_eq!(chain.widths, [4, 4, 3, 3, 2, 2, 2, 2]);
@@ -338,6 +326,10 @@ mod tests {
         assert_eq!(quantised("8, 4", "8, 5", "flatten"), 2);
         assert_eq!(quantised("8, 4", "7, 4", "flatten"), 2);
         assert_eq!(quantised("8, 4", "8, 4", "batch_norm"), 2);
+        // What a relu made has no sign.
+        assert_eq!(quantised("8, 4, unsigned", "9, 4", "flatten"), 1);
+        assert_eq!(quantised("8, 4, unsigned", "8, 4", "flatten"), 2);
+        assert_eq!(quantised("8, 4", "8, 4, unsigned", "flatten"), 2);
     }
 
     #[test]
@@ -348,10 +340,14 @@ mod tests {
             );
             chain(&text).unwrap_err()
         };
+        let unknown = "node `a` (linear) can't have `weight` quantised: number format `intger` is \
+                       not known, known: integer";
+        let refused = refusal("weight=intger(8, 4)");
+        assert!(refused.starts_with(unknown), "{refused}");
         assert_eq!(
-            refusal("weight=minifloat_ieee(8, 4)"),
-            "node `a` (linear) can't have `weight` quantised: number format `minifloat_ieee` \
-             is not known, known: integer"
+            refusal("weight=lsq(4)"),
+            "node `a` (linear) can't have `weight` quantised: number format `lsq` learns its step, \
+             which this engine does not"
         );
         assert_eq!(
             refusal("data_in=integer(8)"),

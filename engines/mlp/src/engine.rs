@@ -165,7 +165,7 @@ impl MlpEngine {
         let chain = Chain::of(graph)?;
         check_weights(graph, weights)?;
         check_input(graph, features)?;
-        let parameters = Parameters::new(&chain, graph, weights);
+        let parameters = Parameters::new(self.path, &chain, graph, weights);
         Ok((chain, parameters))
     }
 }

@@ -7,11 +7,11 @@
 use std::collections::BTreeMap;
 
 use firebrick_core::dataset::{Features, Rows, Split};
-use firebrick_core::formats::{Element, Quantizer};
+use firebrick_core::formats::{Layout, Quantizer, scale_and_shift_of};
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::images::Augment;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::weights::Weights;
+use firebrick_core::weights::{Weights, tensors};
 use proptest::prelude::*;
 use rand::RngExt;
 
@@ -68,27 +68,77 @@ impl<'a> Scalar<'a> {
         if passes { y + (x - x_held) } else { y }
     }
 
-    /// Stores numbers in the format of an operand, if it has one.
-    fn store<'x>(&mut self, node: &Node, operand: &str, x: impl Iterator<Item = &'x mut f64>) {
-        let Some(format) = node.annotations.formats.get(operand) else {
+    /// Stores numbers in the format of an operand, if it has one, and holds what they become.
+    fn store(&mut self, node: &Node, operand: &str, layout: Layout, x: &mut [f64]) {
+        let Some(format) = quantizer(node, operand) else {
             return;
         };
-        let Quantizer::FixedPoint(format) = Quantizer::of(format, None).unwrap() else {
-            panic!("fixed point")
-        };
-        for x in x {
-            if self.n_met == self.held.len() && operand == "data_in" {
+        if self.n_met < self.held.len() {
+            x.iter_mut().for_each(|x| *x = self.hold(*x, |x| (x, true)));
+            return;
+        }
+        if operand == "data_in" {
+            self.note_halves(&format, layout, x);
+        }
+        let narrow: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+        let (mut stored, mut passes) = (narrow.clone(), vec![1.0; narrow.len()]);
+        format.quantize(&narrow, layout, &mut stored);
+        format.mask(&narrow, layout, &mut passes);
+        for (x, (y, passes)) in x.iter_mut().zip(stored.into_iter().zip(passes)) {
+            *x = self.hold(*x, |_| (f64::from(y), passes == 1.0));
+        }
+    }
+
+    /// Notes how near numbers are to where a format turns round.
+    fn note_halves(&mut self, format: &Quantizer, layout: Layout, x: &[f64]) {
+        if let Quantizer::FixedPoint(format) = format {
+            for x in x {
                 let steps = *x * f64::from(format.scale());
                 let from_half = (steps - steps.floor() - 0.5).abs();
                 if from_half > 0.0 {
                     self.nearest_half = self.nearest_half.min(from_half);
                 }
             }
-            *x = self.hold(*x, |x| {
-                let x = x as f32;
-                (f64::from(format.quantize(x)), format.passes(x))
-            });
+            return;
         }
+        // Elsewhere steps differ from number to number: are all the same a little further on?
+        let stored = |by: f64| {
+            let moved: Vec<f32> = x.iter().map(|x| (x * by) as f32).collect();
+            let (mut stored, mut passes) = (moved.clone(), vec![1.0; moved.len()]);
+            format.quantize(&moved, layout, &mut stored);
+            format.mask(&moved, layout, &mut passes);
+            (stored, passes)
+        };
+        let near = 20.0 * STEP;
+        if stored(1.0 - near) != stored(1.0) || stored(1.0 + near) != stored(1.0) {
+            self.nearest_half = 0.0;
+        }
+    }
+
+    /// Returns a feature that is normalised: `normal` in float64, and the value that comes of storing
+    /// scale and shift where they have formats, held.
+    fn normalised(&mut self, node: &Node, from: [f64; 4], eps: f64, x: f64, normal: f64) -> f64 {
+        let formats = ["weight", "bias"].map(|operand| quantizer(node, operand));
+        if formats.iter().all(Option::is_none) {
+            return normal;
+        }
+        if self.n_met == self.held.len() {
+            let (scale, shift) = scale_and_shift_of(from.map(|number| number as f32), eps);
+            let layout = Layout::of_tensor(&[1]);
+            let stored = [scale, shift].into_iter().zip(&formats).map(|(x, format)| {
+                let mut y = [x];
+                if let Some(format) = format {
+                    self.note_halves(format, layout, &[f64::from(x)]);
+                    format.quantize(&[x], layout, &mut y);
+                }
+                f64::from(y[0])
+            });
+            let [scale, shift] = stored.collect::<Vec<_>>()[..] else {
+                panic!("two numbers")
+            };
+            return self.hold(normal, |_| (scale * x + shift, true));
+        }
+        self.hold(normal, |x| (x, true))
     }
 
     /// Returns the mean cross-entropy against smoothed targets, batch statistics in use.
@@ -106,12 +156,18 @@ impl<'a> Scalar<'a> {
         self.n_met = 0;
         let graph = self.graph;
         for node in graph.nodes() {
-            self.store(node, "data_in", values.iter_mut().flatten());
+            let width = values[0].len();
+            let mut read: Vec<f64> = values.into_iter().flatten().collect();
+            let layout = Layout::of_rows(n_rows, &[width]);
+            self.store(node, "data_in", layout, &mut read);
+            values = read.chunks(width).map(<[f64]>::to_vec).collect();
             let mut stored = Wide::new();
-            for name in ["weight", "bias", "running_mean", "running_var"] {
+            for (name, shape) in tensors(node) {
                 if let Some(tensor) = weights.get(&format!("{}.{name}", node.name)) {
                     let mut tensor = tensor.clone();
-                    self.store(node, name, tensor.iter_mut());
+                    if matches!(node.op, Op::Linear { .. }) {
+                        self.store(node, name, Layout::of_tensor(&shape), &mut tensor);
+                    }
                     stored.insert(name.to_owned(), tensor);
                 }
             }
@@ -139,9 +195,12 @@ impl<'a> Scalar<'a> {
                             variance = tensor("running_var").unwrap()[feature];
                         }
                         let (weight, bias) = (tensor("weight").unwrap(), tensor("bias").unwrap());
+                        let from = [weight[feature], bias[feature], mean, variance];
                         for row in &mut values {
-                            let x_hat = (row[feature] - mean) / (variance + eps).sqrt();
-                            row[feature] = x_hat * weight[feature] + bias[feature];
+                            let x = row[feature];
+                            let x_hat = (x - mean) / (variance + eps).sqrt();
+                            let y = x_hat * weight[feature] + bias[feature];
+                            row[feature] = self.normalised(node, from, *eps, x, y);
                         }
                     }
                 }
@@ -176,6 +235,11 @@ impl<'a> Scalar<'a> {
         };
         values.iter().zip(self.rows.labels).map(cost).sum::<f64>() / n_rows as f64
     }
+}
+
+fn quantizer(node: &Node, operand: &str) -> Option<Quantizer> {
+    let format = node.annotations.formats.get(operand)?;
+    Some(Quantizer::of(format, None).unwrap())
 }
 
 /// Returns the text of a chain of nodes, each given by a kind, a width, and which operands have a
@@ -261,7 +325,7 @@ fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(),
     prop_assume!(scalar.nearest_kink > 20.0 * STEP && scalar.nearest_half > 100.0 * STEP);
 
     let chain = Chain::of(graph).unwrap();
-    let mut parameters = Parameters::new(&chain, graph, &weights);
+    let mut parameters = Parameters::new(path, &chain, graph, &weights);
     // Room for more rows than there are, so that blocks beyond them would be noticed.
     let mut pass = Pass::new(path, &chain, &parameters, split.len() + 40);
     let order: Vec<u32> = (0..split.len() as u32).collect();
@@ -276,7 +340,7 @@ fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(),
         "loss {found}, not {loss}"
     );
 
-    let gradient = pass.backward(&chain, &parameters).to_vec();
+    let gradient = pass.backward(&chain, &mut parameters).to_vec();
     let gradient = parameters.trained_like(&gradient);
     for (key, found) in &gradient {
         for (idx, found) in found.data.iter().enumerate() {

@@ -5,8 +5,10 @@
 //! are written for vectors of 16 samples (`kernels`). One candidate trains on one thread
 //! (`train`).
 
+mod affine;
 mod chain;
 mod engine;
+mod formats;
 mod kernels;
 mod parameters;
 mod pass;

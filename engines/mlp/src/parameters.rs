@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use firebrick_core::formats::{Element, FixedPoint};
+use firebrick_core::formats::{Layout, Quantizer, Shared};
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{Tensor, Weights, is_buffer, tensors};
 
 use crate::chain::{Chain, Kind};
-use crate::kernels::{Lanes, MaskNumbers, Path, QuantizeNumbers, numbers, numbers_mut};
+use crate::formats::{mask, store};
+use crate::kernels::{Lanes, Path, numbers, numbers_mut};
 
 /// All tensors of a network: what is trained in one vector, the others in another.
 ///
 /// Weights of linear layers are `[in, out]`, so that those of neighbouring outputs lie side by side.
-/// Tensors with a number format are there twice: in float32, which is what is trained and handed
-/// back, and as the format stores them, which is what the network computes with.
+/// Tensors of layers with a number format are there twice: in float32, which is what is trained and
+/// handed back, and as the format stores them, which is what the network computes with. Those of
+/// normalisations are not: their formats are those of scale and shift.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     /// For each step of the chain, its tensors.
@@ -22,6 +24,8 @@ pub(crate) struct Parameters {
     trained: Vec<Lanes>,
     kept: Vec<Lanes>,
     quantized: Vec<f32>,
+    /// Room for a tensor and its gradient, or what it is stored as, in the order of files.
+    turned: [Vec<f32>; 2],
 }
 
 /// Where a tensor lies.
@@ -32,16 +36,27 @@ struct Slot {
     shape: Vec<usize>,
     trained: bool,
     range: Range<usize>,
-    /// The format, and where in `quantized` the numbers as it stores them are.
-    stored: Option<(FixedPoint, Range<usize>)>,
+    stored: Option<Stored>,
+}
+
+/// How a tensor is stored in a format.
+#[derive(Debug, Clone)]
+struct Stored {
+    format: Quantizer,
+    layout: Layout,
+    /// Outputs and inputs, where numbers have to be in the order of files: what is summed over all
+    /// of them depends on it.
+    turned: Option<[usize; 2]>,
+    /// Where the numbers as they are stored lie in `quantized`.
+    place: Range<usize>,
 }
 
 impl Parameters {
     /// Takes over weights that fit the graph of a chain.
-    pub(crate) fn new(chain: &Chain, graph: &Graph, weights: &Weights) -> Self {
+    pub(crate) fn new(path: Path, chain: &Chain, graph: &Graph, weights: &Weights) -> Self {
         let mut slots = Vec::new();
         let (mut trained, mut kept) = (Vec::new(), Vec::new());
-        let mut quantized = Vec::new();
+        let (mut n_quantized, mut n_turned) = (0, 0);
         for (idx, step) in chain.steps.iter().enumerate() {
             let node = &graph.nodes()[step.node];
             let mut slots_of_step = Vec::new();
@@ -57,12 +72,14 @@ impl Parameters {
                     [outputs, inputs] => home.extend(transposed(data, outputs, inputs)),
                     _ => home.extend_from_slice(data),
                 }
-                let format = chain.formats.get(&(idx, name.to_owned()));
-                let stored = format.map(|format| {
-                    let from = quantized.len();
-                    quantized.extend(home[start..].iter().map(|x| format.quantize(*x)));
-                    (*format, from..quantized.len())
-                });
+                let of_layer = matches!(step.kind, Kind::Linear { .. });
+                let format = chain.format(idx, name).filter(|_| of_layer);
+                let stored = format.map(|format| Stored::new(*format, &shape, n_quantized));
+                if let Some(stored) = &stored {
+                    n_quantized = stored.place.end;
+                    let turned = stored.turned.map_or(0, |_| stored.place.len());
+                    n_turned = n_turned.max(turned);
+                }
                 slots_of_step.push(Slot {
                     name,
                     key,
@@ -74,37 +91,45 @@ impl Parameters {
             }
             slots.push(slots_of_step);
         }
-        Self {
+        let mut parameters = Self {
             slots,
             trained: lanes(&trained),
             kept: lanes(&kept),
-            quantized,
-        }
+            quantized: vec![0.0; n_quantized],
+            turned: [vec![0.0; n_turned], vec![0.0; n_turned]],
+        };
+        parameters.quantize_those(path, |_| true);
+        parameters
     }
 
     /// Quantises anew what was trained. Has to follow every change by [`Parameters::trained_mut`].
     pub(crate) fn quantize(&mut self, path: Path) {
-        for slot in self.slots.iter().flatten().filter(|slot| slot.trained) {
-            if let Some((format, place)) = &slot.stored {
-                path.run(QuantizeNumbers {
-                    x: &numbers(&self.trained)[slot.range.clone()],
-                    format: *format,
-                    y: &mut self.quantized[place.clone()],
-                });
+        self.quantize_those(path, |slot| slot.trained);
+    }
+
+    fn quantize_those(&mut self, path: Path, which: fn(&Slot) -> bool) {
+        for slot in self.slots.iter().flatten().filter(|slot| which(slot)) {
+            if let Some(stored) = &slot.stored {
+                let home = if slot.trained {
+                    &self.trained
+                } else {
+                    &self.kept
+                };
+                let x = &numbers(home)[slot.range.clone()];
+                let y = &mut self.quantized[stored.place.clone()];
+                stored.store(path, x, y, &mut self.turned);
             }
         }
     }
 
     /// Makes the gradient by numbers as they are stored that by numbers as they are trained: as if
     /// nothing were rounded, and 0 where a number is beyond what its format can store.
-    pub(crate) fn mask(&self, path: Path, gradient: &mut [Lanes]) {
+    pub(crate) fn mask(&mut self, path: Path, gradient: &mut [Lanes]) {
         for slot in self.slots.iter().flatten().filter(|slot| slot.trained) {
-            if let Some((format, _)) = slot.stored {
-                path.run(MaskNumbers {
-                    x: self.slice(slot),
-                    format,
-                    gradient: &mut numbers_mut(gradient)[slot.range.clone()],
-                });
+            if let Some(stored) = &slot.stored {
+                let x = &numbers(&self.trained)[slot.range.clone()];
+                let gradient = &mut numbers_mut(gradient)[slot.range.clone()];
+                stored.mask(path, x, gradient, &mut self.turned);
             }
         }
     }
@@ -135,7 +160,7 @@ impl Parameters {
     pub(crate) fn get(&self, step: usize, name: &str) -> &[f32] {
         let slot = self.slots[step].iter().find(|slot| slot.name == name);
         slot.map_or(&[], |slot| match &slot.stored {
-            Some((_, place)) => &self.quantized[place.clone()],
+            Some(stored) => &self.quantized[stored.place.clone()],
             None => self.slice(slot),
         })
     }
@@ -194,6 +219,55 @@ impl Parameters {
     }
 }
 
+impl Stored {
+    /// Returns how a tensor is stored whose place in `quantized` begins at `start`.
+    fn new(format: Quantizer, shape: &[usize], start: usize) -> Self {
+        let of_tensor = Layout::of_tensor(shape);
+        let (layout, turned) = match *shape {
+            [outputs, inputs] if matches!(format.shared(), Shared::Tensor { .. }) => {
+                (of_tensor, Some([outputs, inputs]))
+            }
+            // `[in, out]`: blocks run along the inputs, each with its outputs side by side.
+            [outputs, inputs] => {
+                let layout = Layout {
+                    outer: 1,
+                    channels: inputs,
+                    inner: outputs,
+                };
+                (layout, None)
+            }
+            _ => (of_tensor, None),
+        };
+        Self {
+            format,
+            layout,
+            turned,
+            place: start..start + of_tensor.len(),
+        }
+    }
+
+    fn store(&self, path: Path, x: &[f32], y: &mut [f32], turned: &mut [Vec<f32>; 2]) {
+        let Some([outputs, inputs]) = self.turned else {
+            return store(path, &self.format, x, self.layout, y);
+        };
+        let [x_turned, y_turned] = turned.each_mut().map(|room| &mut room[..x.len()]);
+        turn(x, inputs, outputs, x_turned);
+        store(path, &self.format, x_turned, self.layout, y_turned);
+        turn(y_turned, outputs, inputs, y);
+    }
+
+    fn mask(&self, path: Path, x: &[f32], gradient: &mut [f32], turned: &mut [Vec<f32>; 2]) {
+        let Some([outputs, inputs]) = self.turned else {
+            return mask(path, &self.format, x, self.layout, gradient);
+        };
+        let [x_turned, gradient_turned] = turned.each_mut().map(|room| &mut room[..x.len()]);
+        turn(x, inputs, outputs, x_turned);
+        turn(gradient, inputs, outputs, gradient_turned);
+        mask(path, &self.format, x_turned, self.layout, gradient_turned);
+        turn(gradient_turned, outputs, inputs, gradient);
+    }
+}
+
 /// The scale of a normalisation by running statistics: `weight / sqrt(running_var + eps)`.
 pub(crate) fn running_scales(chain: &Chain, parameters: &Parameters, scales: &mut [Vec<f32>]) {
     for (idx, (step, scales)) in chain.steps.iter().zip(scales).enumerate() {
@@ -209,6 +283,13 @@ pub(crate) fn running_scales(chain: &Chain, parameters: &Parameters, scales: &mu
 
 fn transposed(data: &[f32], rows: usize, columns: usize) -> impl Iterator<Item = f32> {
     (0..columns).flat_map(move |column| (0..rows).map(move |row| data[row * columns + column]))
+}
+
+/// Exchanges rows and columns.
+fn turn(data: &[f32], rows: usize, columns: usize, into: &mut [f32]) {
+    for (into, from) in into.iter_mut().zip(transposed(data, rows, columns)) {
+        *into = from;
+    }
 }
 
 fn lanes(data: &[f32]) -> Vec<Lanes> {

@@ -3,11 +3,12 @@
 use firebrick_core::random::Stream;
 use rand::RngExt;
 
+use crate::affine::Affine;
 use crate::chain::{Chain, Kind, Step};
 use crate::kernels::{
     Ahead, BatchLoss, CrossEntropy, LANES, Lanes, LinearBackward, LinearForward, Multiply,
-    NormBackward, NormForward, NormGradients, NormStatistics, Path, Quantize, QuantizeBackward,
-    Relu, SumRows, WeightGradient, numbers_mut,
+    NormBackward, NormForward, NormGradients, NormStatistics, Path, Relu, SumRows, WeightGradient,
+    numbers_mut,
 };
 use crate::parameters::{Parameters, running_scales};
 use crate::source::Source;
@@ -41,12 +42,16 @@ pub(crate) struct Pass {
 struct Norm {
     mean: Vec<f32>,
     squares: Vec<f32>,
+    variance: Vec<f32>,
     inverse_deviation: Vec<f32>,
     scale: Vec<f32>,
     offset: Vec<f32>,
     slope: Vec<f32>,
     by_weight: Vec<f32>,
     by_bias: Vec<f32>,
+    /// What is computed with instead, where scale or shift have a format. Gradients are as if they had
+    /// none.
+    affine: Option<Affine>,
 }
 
 impl Pass {
@@ -79,8 +84,8 @@ impl Pass {
             let mut norm = Norm::default();
             match step.kind {
                 Kind::Dropout { .. } => pass.masks[idx] = lanes(width),
-                Kind::Norm { frozen, .. } => {
-                    norm = Norm::new(width);
+                Kind::Norm { frozen, eps, .. } => {
+                    norm = Norm::new(width, Affine::of(chain, idx, eps));
                     pass.running[idx] = vec![0.0; width];
                     pass.frozen_norms |= frozen;
                 }
@@ -182,15 +187,27 @@ impl Pass {
                         norm.derive(parameters.get(idx, "weight"), self.rows, eps);
                         norm.follow(idx, parameters, self.rows, momentum);
                     }
-                    let (mean, scale) = match frozen {
-                        true => (parameters.get(idx, "running_mean"), &self.running[idx]),
-                        false => (&norm.mean[..], &norm.scale),
+                    let [weight, bias] = ["weight", "bias"].map(|name| parameters.get(idx, name));
+                    let (mean, variance, scale) = match frozen {
+                        true => (
+                            parameters.get(idx, "running_mean"),
+                            parameters.get(idx, "running_var"),
+                            &self.running[idx],
+                        ),
+                        false => (&norm.mean[..], &norm.variance[..], &norm.scale),
+                    };
+                    let [mean, scale, shift] = match &mut norm.affine {
+                        Some(affine) => {
+                            affine.follow(path, [weight, bias, mean, variance]);
+                            affine.stored()
+                        }
+                        None => [mean, scale, bias],
                     };
                     path.run(NormForward {
                         x,
                         mean,
                         scale,
-                        shift: parameters.get(idx, "bias"),
+                        shift,
                         y,
                         blocks,
                         width,
@@ -198,12 +215,7 @@ impl Pass {
                     });
                 }
                 Kind::Relu => path.run(Relu { x, y }),
-                Kind::Quantize(format) => path.run(Quantize {
-                    x,
-                    format,
-                    y,
-                    relu: step.relu,
-                }),
+                Kind::Quantize(format) => format.store(path, x, y, step.relu),
                 Kind::Dropout { .. } => path.run(Multiply {
                     x,
                     by: &self.masks[idx][..blocks * width],
@@ -226,7 +238,7 @@ impl Pass {
     }
 
     /// Runs the batch backwards and returns the gradient of its mean loss by all that is trained.
-    pub(crate) fn backward(&mut self, chain: &Chain, parameters: &Parameters) -> &[Lanes] {
+    pub(crate) fn backward(&mut self, chain: &Chain, parameters: &mut Parameters) -> &[Lanes] {
         for idx in (0..chain.steps.len()).rev() {
             if !chain.learned[idx + 1] {
                 break;
@@ -350,13 +362,10 @@ impl Pass {
                 },
                 y: by_x,
             }),
-            Kind::Quantize(format) => self.path.run(QuantizeBackward {
-                x: &self.values[idx][..n_lanes],
-                format,
-                by_y,
-                by_x,
-                rectified: chain.rectified[idx],
-            }),
+            Kind::Quantize(format) => {
+                let x = &self.values[idx][..n_lanes];
+                format.back(self.path, x, by_y, by_x, chain.rectified[idx]);
+            }
             // The gradient by the result of a relu is 0 where that is not positive.
             _ => by_x.copy_from_slice(by_y),
         }
@@ -368,11 +377,13 @@ impl Pass {
 }
 
 impl Norm {
-    fn new(width: usize) -> Self {
+    fn new(width: usize, affine: Option<Affine>) -> Self {
         let numbers = || vec![0.0; width];
         Self {
+            affine,
             mean: numbers(),
             squares: numbers(),
+            variance: numbers(),
             inverse_deviation: numbers(),
             scale: numbers(),
             offset: numbers(),
@@ -385,6 +396,7 @@ impl Norm {
     fn derive(&mut self, weight: &[f32], rows: usize, eps: f64) {
         for (feature, weight) in weight.iter().enumerate() {
             let variance = self.squares[feature] / rows as f32;
+            self.variance[feature] = variance;
             self.inverse_deviation[feature] = 1.0 / (variance + eps as f32).sqrt();
             self.scale[feature] = weight * self.inverse_deviation[feature];
         }

@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use firebrick_core::engine::Evaluation;
 
+use crate::affine::Affine;
 use crate::chain::{Chain, Kind};
 use crate::kernels::{
-    Ahead, Judge, LANES, Lanes, LinearForward, NormForward, Path, Quantize, Relu, numbers,
-    numbers_mut, scatter,
+    Ahead, Judge, LANES, Lanes, LinearForward, NormForward, Path, Relu, numbers, numbers_mut,
+    scatter,
 };
 use crate::parameters::{Parameters, running_scales};
 use crate::source::Source;
@@ -24,6 +25,8 @@ pub(crate) struct Predictor {
     values: [Vec<Lanes>; 2],
     /// Scales by running statistics, by step; empty but for normalisations.
     running: Vec<Vec<f32>>,
+    /// What normalisations compute with instead, by step, where scale or shift have a format.
+    affines: Vec<Option<Affine>>,
     labels: Vec<Lanes>,
     losses: Vec<Lanes>,
     right: Vec<Lanes>,
@@ -40,11 +43,16 @@ impl Predictor {
             Kind::Norm { .. } => vec![0.0; chain.widths[idx]],
             _ => Vec::new(),
         };
-        let kinds = chain.steps.iter().map(|step| step.kind).enumerate();
+        let affine = |(idx, kind): (usize, Kind)| match kind {
+            Kind::Norm { eps, .. } => Affine::of(chain, idx, eps),
+            _ => None,
+        };
+        let kinds = || chain.steps.iter().map(|step| step.kind).enumerate();
         Self {
             path,
             values: [lanes(widest), lanes(widest)],
-            running: kinds.map(running).collect(),
+            running: kinds().map(running).collect(),
+            affines: kinds().map(affine).collect(),
             labels: lanes(1),
             losses: lanes(1),
             right: lanes(1),
@@ -61,7 +69,7 @@ impl Predictor {
     ) -> Vec<f32> {
         let n_rows = source.n_rows();
         let mut logits = Vec::with_capacity(n_rows * chain.classes());
-        running_scales(chain, parameters, &mut self.running);
+        self.prepare(chain, parameters);
         for start in (0..n_rows).step_by(ROWS) {
             let n_rows = (n_rows - start).min(ROWS);
             let values = self.run(chain, parameters, source, start..start + n_rows);
@@ -79,7 +87,7 @@ impl Predictor {
         source: &mut Source<'_>,
         labels: &[u32],
     ) -> Evaluation {
-        running_scales(chain, parameters, &mut self.running);
+        self.prepare(chain, parameters);
         self.counts.fill([0; 2]);
         let mut loss = 0.0;
         for start in (0..labels.len()).step_by(ROWS) {
@@ -99,6 +107,17 @@ impl Predictor {
             loss: loss / labels.len() as f64,
             accuracy: n_right as f64 / labels.len() as f64,
             macro_accuracy: shares / f64::from(n_seen),
+        }
+    }
+
+    /// Takes over what normalisations compute with.
+    fn prepare(&mut self, chain: &Chain, parameters: &Parameters) {
+        running_scales(chain, parameters, &mut self.running);
+        for (idx, affine) in self.affines.iter_mut().enumerate() {
+            if let Some(affine) = affine {
+                let from = ["weight", "bias", "running_mean", "running_var"];
+                affine.follow(self.path, from.map(|name| parameters.get(idx, name)));
+            }
         }
     }
 
@@ -158,23 +177,28 @@ impl Predictor {
                     relu: step.relu,
                     ahead: Ahead::NONE,
                 }),
-                Kind::Norm { .. } => path.run(NormForward {
-                    x,
-                    mean: parameters.get(idx, "running_mean"),
-                    scale: &self.running[idx],
-                    shift: parameters.get(idx, "bias"),
-                    y,
-                    blocks,
-                    width,
-                    relu: step.relu,
-                }),
+                Kind::Norm { .. } => {
+                    let [mean, scale, shift] = match &self.affines[idx] {
+                        Some(affine) => affine.stored(),
+                        None => [
+                            parameters.get(idx, "running_mean"),
+                            &self.running[idx],
+                            parameters.get(idx, "bias"),
+                        ],
+                    };
+                    path.run(NormForward {
+                        x,
+                        mean,
+                        scale,
+                        shift,
+                        y,
+                        blocks,
+                        width,
+                        relu: step.relu,
+                    });
+                }
                 Kind::Relu => path.run(Relu { x, y }),
-                Kind::Quantize(format) => path.run(Quantize {
-                    x,
-                    format,
-                    y,
-                    relu: step.relu,
-                }),
+                Kind::Quantize(format) => format.store(path, x, y, step.relu),
                 Kind::Dropout { .. } => y.copy_from_slice(x),
             }
         }

@@ -74,10 +74,12 @@ impl<'a> Training<'a> {
             ));
         }
         let parameters = match &candidate.weights {
-            Some(weights) => Parameters::new(&chain, graph, weights),
-            None => Parameters::new(&chain, graph, &Weights::init(graph, candidate.seed)),
+            Some(weights) => Parameters::new(path, &chain, graph, weights),
+            None => Parameters::new(path, &chain, graph, &Weights::init(graph, candidate.seed)),
         };
         let shape = graph.input_shape();
+        // Steps count over the whole recipe, of which this may be a part.
+        let n_steps = (job.recipe.epochs().start * batches.len()) as u64;
         Ok(Self {
             path,
             candidate,
@@ -90,7 +92,7 @@ impl<'a> Training<'a> {
             chain,
             parameters,
             batches,
-            n_steps: 0,
+            n_steps,
         })
     }
 
@@ -100,8 +102,8 @@ impl<'a> Training<'a> {
         let mut best: Option<Kept> = None;
         let mut since_best = 0;
         let mut stopped = false;
-        while epochs.len() < recipe.max_epochs {
-            let epoch = self.epoch(epochs.len())?;
+        for epoch in recipe.epochs() {
+            let epoch = self.epoch(epoch)?;
             let loss = epoch.validation.loss;
             if best.as_ref().is_none_or(|best| loss < best.validation_loss) {
                 self.note_best(&mut best, epoch.epoch, loss);
@@ -120,7 +122,7 @@ impl<'a> Training<'a> {
         }
         let (parameters, kept_epoch) = match (recipe.keep, best) {
             (Keep::Best, Some(best)) => (best.parameters, best.epoch),
-            _ => (self.parameters, epochs.len()),
+            _ => (self.parameters, recipe.epochs().start + epochs.len()),
         };
         let trained = Trained {
             weights: parameters.to_weights(),
@@ -216,7 +218,7 @@ impl<'a> Training<'a> {
             .pass
             .forward(&self.chain, &mut self.parameters, smoothing, ahead);
         if batch.loss.is_finite() {
-            let gradient = self.pass.backward(&self.chain, &self.parameters);
+            let gradient = self.pass.backward(&self.chain, &mut self.parameters);
             self.stepper
                 .step(self.path, &mut self.parameters, gradient, learning_rate);
             self.parameters.quantize(self.path);

@@ -6,7 +6,7 @@ use firebrick_core::dataset::{FeatureRows, Features, Split};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
 use firebrick_core::graph::{Annotations, NumberFormat};
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::recipe::{Optimizer, Recipe};
+use firebrick_core::recipe::{LrScheduler, Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
 use firebrick_core::testing::{PLAIN_RECIPE, check_engine};
 use rand::RngExt;
@@ -346,6 +346,39 @@ fn a_layer_of_1024_learns() {
     let epochs = &trained(&outcomes[0]).epochs;
     let (first, last) = (epochs[0].train_loss, epochs[5].train_loss);
     assert!(last < 0.7 * first, "{first} to {last}");
+}
+
+#[test]
+fn parts_of_a_recipe_make_what_the_whole_of_it_makes() {
+    let graph: Graph = CHAIN.parse().unwrap();
+    // Moments would start at zero again, so there are none.
+    let whole = Recipe {
+        optimizer: Optimizer::Sgd,
+        momentum: 0.0,
+        lr_scheduler: LrScheduler::Cosine,
+        log_every_n_steps: Some(1),
+        ..recipe(5, 16)
+    };
+    let expected = train(&candidates(&graph, 1), &whole, 1, &Silent);
+    let expected = trained(&expected[0]);
+    let (mut weights, mut epochs) = (None, Vec::new());
+    for part in [(0, 2), (2, 3), (3, 9)] {
+        let candidate = Candidate {
+            weights,
+            ..candidates(&graph, 1).remove(0)
+        };
+        let part = Recipe {
+            part: Some(part),
+            ..whole.clone()
+        };
+        let outcomes = train(&[candidate], &part, 1, &Silent);
+        let part = trained(&outcomes[0]);
+        epochs.extend(part.epochs.clone());
+        assert_eq!(part.kept_epoch, epochs.len());
+        weights = Some(part.weights.clone());
+    }
+    assert_eq!(epochs, expected.epochs);
+    assert_eq!(weights.as_ref(), Some(&expected.weights));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::arch::aarch64::{
     float32x4_t, uint32x4_t, vaddq_f32, vaddvq_f32, vandq_u32, vbslq_f32, vceqq_f32, vcgtq_f32,
     vcombine_f32, vcvtq_f32_s32, vcvtq_s32_f32, vdivq_f32, vdupq_n_f32, vdupq_n_s32, vdupq_n_u32,
-    vfmaq_f32, vget_high_f32, vget_low_f32, vld1q_f32, vmaxq_f32, vminq_f32, vmulq_f32, vorrq_u32,
-    vpaddq_f32, vreinterpretq_f32_s32, vreinterpretq_f32_u32, vreinterpretq_s32_u32,
-    vreinterpretq_u32_f32, vrndnq_f32, vshlq_n_s32, vshrq_n_u32, vsqrtq_f32, vst1q_f32, vsubq_f32,
-    vsubq_s32, vtrn1q_f32, vtrn2q_f32,
+    vfmaq_f32, vget_high_f32, vget_low_f32, vld1q_f32, vminq_f32, vmulq_f32, vorrq_u32, vpaddq_f32,
+    vreinterpretq_f32_s32, vreinterpretq_f32_u32, vreinterpretq_s32_u32, vreinterpretq_u32_f32,
+    vrndnq_f32, vshlq_n_s32, vshrq_n_u32, vsqrtq_f32, vst1q_f32, vsubq_f32, vsubq_s32, vtrn1q_f32,
+    vtrn2q_f32,
 };
 use std::arch::asm;
 
@@ -154,14 +154,16 @@ impl Simd for Neon {
 
     #[inline(always)]
     unsafe fn at_least(x: Vector, least: Vector) -> Vector {
-        // Of a NaN and a number, the instruction returns the NaN.
+        // The instruction for it would make 0 of -0 and 0; every other path keeps `x`, as core does.
         // SAFETY: as for all blocks here.
-        zip(x, least, |x, least| unsafe { vmaxq_f32(x, least) })
+        zip(x, least, |x, least| unsafe {
+            vbslq_f32(vcgtq_f32(least, x), least, x)
+        })
     }
 
     #[inline(always)]
     unsafe fn at_most(x: Vector, most: Vector) -> Vector {
-        // As `at_least`.
+        // Of a NaN and a number, the instruction returns the NaN.
         // SAFETY: as for all blocks here.
         zip(x, most, |x, most| unsafe { vminq_f32(x, most) })
     }

@@ -38,7 +38,7 @@ pub(crate) trait Simd: Copy {
     unsafe fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn div(a: Self::Vector, b: Self::Vector) -> Self::Vector;
     unsafe fn sqrt(x: Self::Vector) -> Self::Vector;
-    /// The larger one; NaN where `x` is NaN.
+    /// The larger one, of equal ones `x`; NaN where `x` is NaN.
     unsafe fn at_least(x: Self::Vector, least: Self::Vector) -> Self::Vector;
     /// The smaller one; NaN where `x` is NaN.
     unsafe fn at_most(x: Self::Vector, most: Self::Vector) -> Self::Vector;

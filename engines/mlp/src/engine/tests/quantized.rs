@@ -1,8 +1,6 @@
 //! Networks with number formats.
 
-use std::collections::BTreeMap;
-
-use firebrick_core::formats::{Element, FixedPoint, Quantizer};
+use firebrick_core::formats::{Layout, Quantizer, quantizer, stored};
 use firebrick_core::graph::{Node, Op};
 
 use super::*;
@@ -46,54 +44,54 @@ struct Reference<'a> {
 }
 
 impl Reference<'_> {
-    fn store(&mut self, node: &Node, operand: &str, x: &mut [f64]) {
-        if let Some(format) = node.annotations.formats.get(operand) {
-            let Quantizer::FixedPoint(format) = Quantizer::of(format, None).unwrap() else {
-                panic!("fixed point")
-            };
-            for x in x {
+    /// Stores what a node reads of one row.
+    fn store(&mut self, node: &Node, shape: &[usize], x: &mut [f64]) {
+        let Some(format) = quantizer(node, "data_in", self.weights).unwrap() else {
+            return;
+        };
+        if let Quantizer::FixedPoint(format) = format {
+            for x in &*x {
                 let steps = *x * f64::from(format.scale());
                 let from_half = (steps - steps.floor() - 0.5).abs();
                 if from_half > 0.0 {
                     self.nearest_half = self.nearest_half.min(from_half);
                 }
-                *x = f64::from(format.quantize(*x as f32));
             }
         }
+        let narrow: Vec<f32> = x.iter().map(|x| *x as f32).collect();
+        let mut stored = narrow.clone();
+        format.quantize(&narrow, Layout::of_rows(1, shape), &mut stored);
+        for (x, stored) in x.iter_mut().zip(stored) {
+            *x = f64::from(stored);
+        }
+    }
+
+    /// Returns a tensor as it is stored, of a normalisation its scale or shift.
+    fn stored(&self, node: &Node, operand: &str) -> Vec<f64> {
+        let tensor = stored(node, operand, self.weights).unwrap().unwrap();
+        tensor.data.into_iter().map(f64::from).collect()
     }
 
     /// Returns the logits of a row.
     fn logits(&mut self, row: &[f32]) -> Vec<f64> {
         self.nearest_half = f64::INFINITY;
         let mut x: Vec<f64> = row.iter().copied().map(f64::from).collect();
-        for node in self.graph.nodes() {
-            // Weights are in float32: how near they are to a half is no matter.
-            let mut tensors = BTreeMap::new();
-            for name in ["weight", "bias", "running_mean", "running_var"] {
-                if let Some(tensor) = self.weights.get(&format!("{}.{name}", node.name)) {
-                    let mut data: Vec<f64> = tensor.data.iter().copied().map(f64::from).collect();
-                    let before = self.nearest_half;
-                    self.store(node, name, &mut data);
-                    self.nearest_half = before;
-                    tensors.insert(name, data);
-                }
+        for (idx, node) in self.graph.nodes().iter().enumerate() {
+            if let Some(shape) = self.graph.input_shapes(idx).first() {
+                self.store(node, shape, &mut x);
             }
-            self.store(node, "data_in", &mut x);
             match node.op {
                 Op::Linear { in_features, .. } => {
-                    let rows = tensors["weight"].chunks(in_features);
+                    let weight = self.stored(node, "weight");
                     let dot = |w: &[f64]| w.iter().zip(&x).map(|(w, x)| w * x).sum::<f64>();
-                    x = rows
-                        .map(dot)
-                        .zip(&tensors["bias"])
-                        .map(|(y, b)| y + b)
-                        .collect();
+                    let sums = weight.chunks(in_features).map(dot);
+                    let bias = self.stored(node, "bias");
+                    x = sums.zip(bias).map(|(y, b)| y + b).collect();
                 }
-                Op::BatchNorm { eps, .. } => {
+                Op::BatchNorm { .. } => {
+                    let (scale, shift) = (self.stored(node, "weight"), self.stored(node, "bias"));
                     for (idx, x) in x.iter_mut().enumerate() {
-                        let deviation = (tensors["running_var"][idx] + eps).sqrt();
-                        let centred = *x - tensors["running_mean"][idx];
-                        *x = centred / deviation * tensors["weight"][idx] + tensors["bias"][idx];
+                        *x = scale[idx] * *x + shift[idx];
                     }
                 }
                 Op::Relu => x.iter_mut().for_each(|x| *x = x.max(0.0)),
@@ -181,14 +179,14 @@ fn normalised_networks_compute_what_core_says() {
 fn what_is_handed_back_is_float32_and_what_is_computed_with_is_not() {
     let graph = graph(NORMED);
     let weights = trained_on(&graph, Path::available()[0]);
-    let format = FixedPoint::new(8, 5).unwrap();
-    let mut stored = weights.clone();
-    for key in [
-        "n.weight", "n.bias", "a.weight", "a.bias", "f.weight", "f.bias",
-    ] {
-        let data = &mut stored.0.get_mut(key).unwrap().data;
-        data.iter_mut().for_each(|x| *x = format.quantize(*x));
-        assert_ne!(data, &weights.0[key].data, "{key} is trained in float32");
+    let mut as_stored = weights.clone();
+    for name in ["a", "f"] {
+        for operand in ["weight", "bias"] {
+            let key = format!("{name}.{operand}");
+            let tensor = stored(graph.node(name).unwrap(), operand, &weights).unwrap();
+            assert_ne!(tensor.as_ref(), weights.get(&key), "{key} is in float32");
+            as_stored.0.extend(tensor.map(|tensor| (key, tensor)));
+        }
     }
     let features = rows(&graph, 50).features;
     let logits = |weights| {
@@ -197,7 +195,7 @@ fn what_is_handed_back_is_float32_and_what_is_computed_with_is_not() {
             .predict(&graph, weights, features.borrow(), &placement(1))
             .unwrap()
     };
-    assert_eq!(logits(&weights), logits(&stored));
+    assert_eq!(logits(&weights), logits(&as_stored));
 }
 
 #[test]
