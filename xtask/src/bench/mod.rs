@@ -3,6 +3,7 @@
 //! Never part of a test: a machine that is busy is no defect.
 
 mod example;
+mod joint;
 mod memory;
 mod mlp;
 mod peer;
@@ -30,9 +31,10 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 11] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
+    bench("joint", &["mlp"], joint::joint),
     bench("memory", &["mlp"], memory::memory),
     bench("train", &[], training::train),
     bench("pictures", &[], pictures::pictures),
@@ -111,7 +113,7 @@ mod tests {
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
             error.ends_with(
-                "known: mlp, studies, memory, train, pictures, ask, load, start, study, rebuild"
+                "known: mlp, studies, joint, memory, train, pictures, ask, load, start, study, rebuild"
             ),
             "{error}"
         );
