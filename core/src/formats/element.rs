@@ -12,6 +12,8 @@ pub trait Element: Copy {
 
 /// Stores numbers one by one.
 pub(super) fn quantize(format: &impl Element, x: &[f32], y: &mut [f32]) {
+    // A copy, so that the loop does not read it again for fear of having written into it.
+    let format = *format;
     for (y, x) in y.iter_mut().zip(x) {
         *y = format.quantize(*x);
     }
@@ -19,7 +21,15 @@ pub(super) fn quantize(format: &impl Element, x: &[f32], y: &mut [f32]) {
 
 /// Takes away gradients that do not pass.
 pub(super) fn mask(format: &impl Element, x: &[f32], gradient: &mut [f32]) {
+    let format = *format;
     for (gradient, x) in gradient.iter_mut().zip(x) {
-        *gradient *= f32::from(u8::from(format.passes(*x)));
+        *gradient = passed(&format, *x, *gradient);
     }
+}
+
+/// Returns a gradient, or zero with its sign where it does not pass; NaN and infinities do not become
+/// zero.
+#[inline(always)]
+pub(super) fn passed(format: &impl Element, x: f32, gradient: f32) -> f32 {
+    gradient * if format.passes(x) { 1.0 } else { 0.0 }
 }

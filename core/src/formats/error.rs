@@ -31,7 +31,7 @@ pub enum FormatError {
         field: &'static str,
     },
     /// A number of the format is outside of what can be computed.
-    #[error("number format `{name}` has `{field}` {value}, expected {least} to {most}, {reason}")]
+    #[error("number format `{name}` has `{field}` {value}, expected {}, {reason}", limits(*.least, *.most))]
     Range {
         /// The name.
         name: &'static str,
@@ -88,6 +88,13 @@ impl FormatError {
             Self::Unknown { name } => did_you_mean(name, Quantizer::NAMES),
             Self::Missing { .. } | Self::NoField { .. } | Self::Range { .. } => None,
         }
+    }
+}
+
+fn limits(least: i64, most: i64) -> String {
+    match least == most {
+        true => least.to_string(),
+        false => format!("{least} to {most}"),
     }
 }
 

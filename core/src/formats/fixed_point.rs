@@ -1,5 +1,7 @@
 //! Fixed point: whole multiples of a power of two.
 
+use super::bits::{EXPONENT_MAX, EXPONENT_MIN, between, power_of_two, round_ties_even};
+use super::known::in_range;
 use super::{Element, FormatError};
 use crate::graph::NumberFormat;
 
@@ -29,9 +31,6 @@ pub struct FixedPoint {
 
 const WIDTH_MIN: u32 = 2;
 const WIDTH_MAX: u32 = 32;
-/// The exponents of the smallest normal float32 and of the largest power of two.
-const EXPONENT_MIN: i32 = -126;
-const EXPONENT_MAX: i32 = 127;
 
 impl FixedPoint {
     /// What the format is called in files.
@@ -72,29 +71,20 @@ impl FixedPoint {
             true => (WIDTH_MIN, "of which one bit is the sign"),
             false => (1, "all of them for what is not negative"),
         };
-        if !(width_min..=WIDTH_MAX).contains(&width) {
-            return Err(FormatError::Range {
-                name: Self::NAME,
-                field: "width",
-                value: i64::from(width),
-                least: i64::from(width_min),
-                most: i64::from(WIDTH_MAX),
-                reason,
-            });
-        }
+        let limits = [width_min, WIDTH_MAX].map(i64::from);
+        in_range(Self::NAME, "width", i64::from(width), limits, reason)?;
         let magnitude_bits = width as i32 - i32::from(signed);
         let frac_min = (magnitude_bits - EXPONENT_MAX).max(EXPONENT_MIN);
         let frac_max = -EXPONENT_MIN;
-        if !(frac_min..=frac_max).contains(&frac_width) {
-            return Err(FormatError::Range {
-                name: Self::NAME,
-                field: "frac_width",
-                value: i64::from(frac_width),
-                least: i64::from(frac_min),
-                most: i64::from(frac_max),
-                reason: "so that its numbers are normal in float32",
-            });
-        }
+        let limits = [frac_min, frac_max].map(i64::from);
+        let reason = "so that its numbers are normal in float32";
+        in_range(
+            Self::NAME,
+            "frac_width",
+            i64::from(frac_width),
+            limits,
+            reason,
+        )?;
         Ok(Self {
             width,
             frac_width,
@@ -151,25 +141,24 @@ impl FixedPoint {
         self.least < 0.0
     }
 
+    #[inline(always)]
     fn steps(&self, x: f32) -> f32 {
-        (x * self.scale).round_ties_even()
+        round_ties_even(x * self.scale)
     }
 }
 
 impl Element for FixedPoint {
+    #[inline(always)]
     fn quantize(&self, x: f32) -> f32 {
-        self.steps(x).clamp(self.least, self.most) * self.step
+        between(self.steps(x), self.least, self.most) * self.step
     }
 
     /// Inside the range is what is rounded to a number inside the limits.
+    #[inline(always)]
     fn passes(&self, x: f32) -> bool {
-        (self.least..=self.most).contains(&self.steps(x))
+        let steps = self.steps(x);
+        (steps >= self.least) & (steps <= self.most)
     }
-}
-
-/// Returns `2^exponent` for exponents of normal float32.
-fn power_of_two(exponent: i32) -> f32 {
-    f32::from_bits(((exponent + EXPONENT_MAX) as u32) << (f32::MANTISSA_DIGITS - 1))
 }
 
 /// Returns the largest float32 below a power of two that is a whole number.

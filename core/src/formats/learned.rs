@@ -1,5 +1,7 @@
 //! Fixed point whose step is learned with the weights.
 
+use super::bits::{between, round_ties_even};
+use super::known::in_range;
 use super::{Element, FormatError};
 use crate::graph::NumberFormat;
 
@@ -44,22 +46,16 @@ impl LearnedStep {
     /// # Errors
     /// [`FormatError::Range`] unless `width` is 2 to 24.
     pub fn new(width: u32, signed: bool, step: f32) -> Result<Self, FormatError> {
-        if !(WIDTH_MIN..=WIDTH_MAX).contains(&width) {
-            return Err(FormatError::Range {
-                name: Self::NAME,
-                field: "width",
-                value: i64::from(width),
-                least: i64::from(WIDTH_MIN),
-                most: i64::from(WIDTH_MAX),
-                reason: "so that its numbers of steps are exact in float32",
-            });
-        }
+        let reason = "so that its numbers of steps are exact in float32";
+        let limits = [WIDTH_MIN, WIDTH_MAX].map(i64::from);
+        in_range(Self::NAME, "width", i64::from(width), limits, reason)?;
         let (least, most) = match signed {
             true => (-((1_i64 << (width - 1)) as f32), (1_i64 << (width - 1)) - 1),
             false => (0.0, (1_i64 << width) - 1),
         };
         Ok(Self {
-            step: step.max(STEP_MIN),
+            // Not `max`, which would make a step of NaN a good one.
+            step: if step < STEP_MIN { STEP_MIN } else { step },
             least,
             most: most as f32,
         })
@@ -95,7 +91,7 @@ impl LearnedStep {
     pub fn step_gradient(&self, x: &[f32], gradient: &[f32], per_row: usize) -> f32 {
         let by_step = |x: f32| {
             let steps = x / self.step;
-            match steps.round_ties_even() {
+            match round_ties_even(steps) {
                 rounded if rounded < self.least => self.least,
                 rounded if rounded > self.most => self.most,
                 rounded => rounded - steps,
@@ -111,14 +107,15 @@ impl LearnedStep {
 }
 
 impl Element for LearnedStep {
+    #[inline(always)]
     fn quantize(&self, x: f32) -> f32 {
-        (x / self.step)
-            .round_ties_even()
-            .clamp(self.least, self.most)
-            * self.step
+        between(round_ties_even(x / self.step), self.least, self.most) * self.step
     }
 
+    /// Inside the range is what is rounded to a number inside the limits.
+    #[inline(always)]
     fn passes(&self, x: f32) -> bool {
-        (self.least..=self.most).contains(&(x / self.step).round_ties_even())
+        let steps = round_ties_even(x / self.step);
+        (steps >= self.least) & (steps <= self.most)
     }
 }

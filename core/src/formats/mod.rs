@@ -13,39 +13,80 @@
 //! `q(scale) * x + q(shift)`, in training with the statistics of the batch.
 
 mod affine;
+mod binary;
+mod bits;
+mod block;
+mod block_fp;
+mod block_log;
+mod block_minifloat;
 mod calibrate;
 mod element;
 mod error;
 mod fixed_point;
+mod fp8;
+mod known;
 mod layout;
 mod learned;
+mod log;
+mod mean;
+mod minifloat;
+mod minifloat_denorm;
+mod minifloat_ieee;
+mod mx;
 mod operands;
+mod steps;
 mod stored;
+mod ternary;
 
-use crate::graph::NumberFormat;
+use crate::graph::{NumberFormat, Scale};
+
+use known::in_range;
 
 pub use affine::{scale_and_shift, scale_and_shift_of};
+pub use binary::Binary;
+pub use block::Block;
 pub use calibrate::{RangeMethod, frac_width};
 pub use element::Element;
 pub use error::{FormatError, OperandError};
 pub use fixed_point::FixedPoint;
+pub use known::{fields, fixed_width};
 pub use layout::{Layout, Shared};
 pub use learned::{LearnedStep, STEP};
+pub use log::Log;
+pub use minifloat::Minifloat;
 pub use operands::{check, layout_of, learns_step, operands, step_of};
+pub use steps::Steps;
 pub use stored::{learned, quantizer, stored};
+pub use ternary::Ternary;
 
 /// A number format, checked and ready to be computed with.
+///
+/// Formats that store the same kind of numbers in another range are one variant.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantizer {
     /// `integer`, as MASE calls it.
     FixedPoint(FixedPoint),
     /// `lsq`, at the step that it has now.
     LearnedStep(LearnedStep),
+    /// `binary`.
+    Binary(Binary),
+    /// `ternary`.
+    Ternary(Ternary),
+    /// `minifloat_ieee`, `minifloat_denorm`, `fp8_e4m3`, `fp8_e5m2`.
+    Minifloat(Minifloat),
+    /// `log`.
+    Log(Log),
+    /// `block_fp`, `mxint8`.
+    BlockOfSteps(Block<Steps>),
+    /// `block_minifloat`, `mxfp8_e4m3`, `mxfp8_e5m2`, `mxfp6_e3m2`, `mxfp6_e2m3`, `mxfp4_e2m1`.
+    BlockOfMinifloats(Block<Minifloat>),
+    /// `block_log`.
+    BlockOfLogs(Block<Log>),
 }
 
 impl Quantizer {
     /// The names of all formats.
-    pub const NAMES: [&'static str; 2] = [FixedPoint::NAME, LearnedStep::NAME];
+    pub const NAMES: [&'static str; known::NAMES.len()] = known::NAMES;
 
     /// Returns what computes a format, `step` being the present step where it is learned.
     ///
@@ -53,19 +94,41 @@ impl Quantizer {
     /// [`FormatError`] if the name is not known, or its numbers are missing, out of range or not
     /// of this format.
     pub fn of(format: &NumberFormat, step: Option<f32>) -> Result<Self, FormatError> {
-        match format.name.as_str() {
+        let name = known::check_fields(format)?;
+        match name {
             FixedPoint::NAME => FixedPoint::of(format).map(Self::FixedPoint),
             LearnedStep::NAME => LearnedStep::of(format, step).map(Self::LearnedStep),
-            name => Err(FormatError::Unknown {
-                name: name.to_owned(),
-            }),
+            "binary" => Ok(Self::Binary(Binary::of(format))),
+            "ternary" => Ok(Self::Ternary(Ternary::of(format))),
+            "minifloat_ieee" => minifloat_ieee::of(name, format).map(Self::Minifloat),
+            "minifloat_denorm" => minifloat_denorm::of(name, format).map(Self::Minifloat),
+            "fp8_e4m3" => Ok(Self::Minifloat(fp8::E4M3.minifloat())),
+            "fp8_e5m2" => Ok(Self::Minifloat(fp8::E5M2.minifloat())),
+            "log" => log::of(name, format).map(Self::Log),
+            "block_fp" => block_fp::of(name, format).map(Self::BlockOfSteps),
+            "block_minifloat" => block_minifloat::of(name, format).map(Self::BlockOfMinifloats),
+            "block_log" => block_log::of(name, format).map(Self::BlockOfLogs),
+            "mxint8" => mx::of_integers(name, format).map(Self::BlockOfSteps),
+            _ => match mx::float(name) {
+                Some(float) => mx::of_floats(name, float, format).map(Self::BlockOfMinifloats),
+                None => Err(FormatError::Unknown {
+                    name: name.to_owned(),
+                }),
+            },
         }
     }
 
     /// Returns what numbers of a tensor share.
     pub fn shared(&self) -> Shared {
         match self {
-            Self::FixedPoint(_) | Self::LearnedStep(_) => Shared::Nothing,
+            Self::FixedPoint(_) | Self::LearnedStep(_) | Self::Minifloat(_) | Self::Log(_) => {
+                Shared::Nothing
+            }
+            Self::Binary(format) => format.shared(),
+            Self::Ternary(format) => format.shared(),
+            Self::BlockOfSteps(format) => format.shared(),
+            Self::BlockOfMinifloats(format) => format.shared(),
+            Self::BlockOfLogs(format) => format.shared(),
         }
     }
 
@@ -78,6 +141,13 @@ impl Quantizer {
         match self {
             Self::FixedPoint(format) => element::quantize(format, x, y),
             Self::LearnedStep(format) => element::quantize(format, x, y),
+            Self::Binary(format) => element::quantize(&format.fit(x), x, y),
+            Self::Ternary(format) => element::quantize(&format.fit(x), x, y),
+            Self::Minifloat(format) => element::quantize(format, x, y),
+            Self::Log(format) => element::quantize(format, x, y),
+            Self::BlockOfSteps(format) => format.quantize(x, layout, y),
+            Self::BlockOfMinifloats(format) => format.quantize(x, layout, y),
+            Self::BlockOfLogs(format) => format.quantize(x, layout, y),
         }
     }
 
@@ -96,8 +166,28 @@ impl Quantizer {
         match self {
             Self::FixedPoint(format) => element::mask(format, x, gradient),
             Self::LearnedStep(format) => element::mask(format, x, gradient),
+            Self::Binary(format) => element::mask(&format.fit(x), x, gradient),
+            Self::Ternary(format) => element::mask(&format.fit(x), x, gradient),
+            Self::Minifloat(format) => element::mask(format, x, gradient),
+            Self::Log(format) => element::mask(format, x, gradient),
+            Self::BlockOfSteps(format) => format.mask(x, layout, gradient),
+            Self::BlockOfMinifloats(format) => format.mask(x, layout, gradient),
+            Self::BlockOfLogs(format) => format.mask(x, layout, gradient),
         }
     }
+}
+
+/// Returns the numbers of a block.
+fn block_size(
+    name: &'static str,
+    format: &NumberFormat,
+    default: u32,
+) -> Result<usize, FormatError> {
+    let size = format.block_size.unwrap_or(default);
+    let limits = [1, i64::from(u32::MAX)];
+    let reason = "the numbers that share an exponent";
+    in_range(name, "block_size", i64::from(size), limits, reason)?;
+    Ok(size as usize)
 }
 
 #[cfg(test)]

@@ -24,7 +24,9 @@ fn finds_fixed_point_under_the_name_of_mase() {
 fn names_what_is_not_known_and_what_is() {
     assert_eq!(
         of("intger", 8, Some(4)).unwrap_err(),
-        "number format `intger` is not known, known: integer, lsq"
+        "number format `intger` is not known, known: integer, lsq, binary, ternary, \
+         minifloat_ieee, minifloat_denorm, fp8_e4m3, fp8_e5m2, log, block_fp, block_minifloat, \
+         block_log, mxfp8_e4m3, mxfp8_e5m2, mxfp6_e3m2, mxfp6_e2m3, mxfp4_e2m1, mxint8"
     );
     let name = "intger".to_owned();
     assert_eq!(
