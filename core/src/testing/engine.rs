@@ -1,5 +1,6 @@
 //! What every engine must hold.
 
+mod formats;
 mod pictures;
 mod recipes;
 mod refusals;
@@ -42,6 +43,8 @@ const N_CLASSES: usize = 3;
 /// judged by; rows, weights and devices that do not fit are refused. Pictures train as the numbers
 /// that they are, and change in training alone, by seed, epoch and row. What an engine with zero-cost
 /// metrics makes of a network depends on nothing else, and synflow is what it is by hand.
+/// A part of a recipe is that part of the whole. Number formats that it takes are those of
+/// [`formats`](crate::formats), fixed point to the last bit, and weights are trained in float32.
 ///
 /// # Panics
 /// If a promise is broken.
@@ -63,11 +66,13 @@ pub fn check_engine(engine: &dyn Engine) {
     suite.changes_rates_as_the_recipe_says();
     suite.smooths_targets();
     suite.clips_gradients();
+    suite.trains_a_part();
     suite.obeys_the_observer();
     suite.fails_where_the_loss_is_no_number();
     suite.starts_from_weights();
     suite.cuts_epochs_into_batches();
     suite.refuses_what_does_not_fit();
+    suite.computes_with_number_formats();
     if let Some(suite) = pictures::of(engine, &suite.device) {
         suite.reads_pictures();
         suite.changes_pictures_in_training_alone();

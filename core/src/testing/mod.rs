@@ -3,6 +3,7 @@
 //! Each `check_*` panics with a message that names the broken promise. Call them in a test.
 
 mod engine;
+mod formats;
 mod model;
 mod parity;
 mod pass;
@@ -12,6 +13,7 @@ mod reference;
 mod strategy;
 
 pub use engine::check_engine;
+pub use formats::number_formats;
 pub use model::check_model;
 pub use parity::check_parity;
 pub use pass::check_pass;

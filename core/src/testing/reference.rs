@@ -1,7 +1,9 @@
-//! What a network computes, slowly and plainly: every op as its definition says, in float64.
+//! What a network computes, slowly and plainly: every op as its definition says, in float64, and
+//! numbers as they are stored.
 
+use crate::formats::{Layout, Quantizer, learns_step, scale_and_shift, step_of};
 use crate::graph::{Graph, Node, Op};
-use crate::weights::{Tensor, Weights};
+use crate::weights::{Tensor, Weights, tensors};
 
 /// What batch normalisation goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +16,17 @@ pub enum Statistics {
 
 /// Returns the outputs of a network for some rows, row after row.
 ///
-/// Made to be compared with, not to be fast. Dropout passes everything on, and number formats are
-/// not looked at.
+/// Made to be compared with, not to be fast. Dropout passes everything on. What has a number format
+/// is rounded to float32 and stored: what a node reads before it computes, weights and biases, scale
+/// and shift of a batch normalisation.
 ///
 /// # Shapes
 /// - rows: `[n_rows, ...input shape]`
 /// - result: `[n_rows, ...output shape]`
 ///
 /// # Panics
-/// If the weights do not fit the network or the rows do not fill its input.
+/// If the weights do not fit the network, the rows do not fill its input, or a format can't be
+/// computed.
 pub fn forward(graph: &Graph, weights: &Weights, rows: &[f64], statistics: Statistics) -> Vec<f64> {
     weights.check(graph).expect("the weights fit the network");
     let size: usize = graph.input_shape().iter().product();
@@ -30,21 +34,24 @@ pub fn forward(graph: &Graph, weights: &Weights, rows: &[f64], statistics: Stati
     let n_rows = rows.len() / size;
     let mut results: Vec<Vec<f64>> = Vec::new();
     for (node_idx, node) in graph.nodes().iter().enumerate() {
-        let inputs: Vec<&[f64]> = graph
-            .producers(node_idx)
-            .map(|producer| results[producer].as_slice())
-            .collect();
         let shapes = graph.input_shapes(node_idx);
+        let formats = Formats { node, weights };
+        let inputs: Vec<Vec<f64>> = graph
+            .producers(node_idx)
+            .zip(&shapes)
+            .map(|(producer, shape)| formats.read(&results[producer], n_rows, shape))
+            .collect();
         let result = match inputs.first() {
             None => rows.to_vec(),
             Some(_) => {
                 let call = Call {
                     node,
-                    weights,
+                    weights: &formats.tensors(),
                     inputs,
                     shapes,
                     shape: graph.shape(node_idx),
                     n_rows,
+                    formats,
                 };
                 call.compute(statistics)
             }
@@ -57,11 +64,20 @@ pub fn forward(graph: &Graph, weights: &Weights, rows: &[f64], statistics: Stati
 /// One node with what it reads.
 struct Call<'a> {
     node: &'a Node,
+    /// The tensors of the node as they are stored; those of a batch normalisation as they are.
     weights: &'a Weights,
-    inputs: Vec<&'a [f64]>,
+    inputs: Vec<Vec<f64>>,
     shapes: Vec<&'a [usize]>,
     shape: &'a [usize],
     n_rows: usize,
+    formats: Formats<'a>,
+}
+
+/// The number formats of a node.
+#[derive(Clone, Copy)]
+struct Formats<'a> {
+    node: &'a Node,
+    weights: &'a Weights,
 }
 
 /// A window that slides over height and width.
@@ -69,6 +85,67 @@ struct Window {
     kernel: [usize; 2],
     stride: [usize; 2],
     padding: [usize; 2],
+}
+
+impl Formats<'_> {
+    fn of(&self, operand: &str) -> Option<Quantizer> {
+        let format = self.node.annotations.formats.get(operand)?;
+        let step = step_of(operand).filter(|_| learns_step(format));
+        let step = step.map(|step| self.weights.0[&format!("{}.{step}", self.node.name)].data[0]);
+        Some(Quantizer::of(format, step).expect("the format can be computed"))
+    }
+
+    fn store(&self, operand: &str, x: &[f32], layout: Layout) -> Vec<f32> {
+        let mut stored = x.to_vec();
+        if let Some(format) = self.of(operand) {
+            format.quantize(x, layout, &mut stored);
+        }
+        stored
+    }
+
+    /// Returns what the node reads of rows of a shape.
+    fn read(&self, rows: &[f64], n_rows: usize, shape: &[usize]) -> Vec<f64> {
+        if self.of("data_in").is_none() {
+            return rows.to_vec();
+        }
+        let narrow: Vec<f32> = rows.iter().map(|value| *value as f32).collect();
+        let stored = self.store("data_in", &narrow, Layout::of_rows(n_rows, shape));
+        stored.into_iter().map(f64::from).collect()
+    }
+
+    fn tensors(&self) -> Weights {
+        let mut weights = Weights::default();
+        for (name, shape) in tensors(self.node) {
+            let key = format!("{}.{name}", self.node.name);
+            let mut tensor = self.weights.0[&key].clone();
+            if !matches!(self.node.op, Op::BatchNorm { .. }) {
+                tensor.data = self.store(name, &tensor.data, Layout::of_tensor(&shape));
+            }
+            weights.0.insert(key, tensor);
+        }
+        weights
+    }
+
+    /// Returns shift and scale of each channel of a batch normalisation, exact without formats.
+    fn affine(&self, numbers: [&[f64]; 4], eps: f64) -> [Vec<f64>; 2] {
+        let [weight, bias, mean, variance] = numbers;
+        if self.of("weight").is_none() && self.of("bias").is_none() {
+            let channels = weight.iter().zip(variance);
+            let scale = channels.map(|(weight, variance)| weight / (variance + eps).sqrt());
+            let scale: Vec<f64> = scale.collect();
+            let channels = bias.iter().zip(mean).zip(&scale);
+            let shift = channels.map(|((bias, mean), scale)| bias - mean * scale);
+            return [shift.collect(), scale];
+        }
+        let narrow = |of: &[f64]| of.iter().map(|value| *value as f32).collect::<Vec<f32>>();
+        let numbers = numbers.map(narrow);
+        let (scale, shift) = scale_and_shift(numbers.each_ref().map(Vec::as_slice), eps);
+        let layout = Layout::of_tensor(&[scale.len()]);
+        [("bias", shift), ("weight", scale)].map(|(operand, of)| {
+            let stored = self.store(operand, &of, layout);
+            stored.into_iter().map(f64::from).collect()
+        })
+    }
 }
 
 impl Call<'_> {
@@ -129,7 +206,7 @@ impl Call<'_> {
             Op::Add => {
                 let mut sum = self.inputs[0].to_vec();
                 for input in &self.inputs[1..] {
-                    for (sum, value) in sum.iter_mut().zip(*input) {
+                    for (sum, value) in sum.iter_mut().zip(input) {
                         *sum += value;
                     }
                 }
@@ -248,22 +325,25 @@ impl Call<'_> {
     fn batch_norm(&self, eps: f64, statistics: Statistics) -> Vec<f64> {
         let n_channels = self.shape[0];
         let mut result = self.inputs[0].to_vec();
-        for channel in 0..n_channels {
-            let (mean, variance) = match statistics {
-                Statistics::Running => (
-                    self.number("running_mean", channel),
-                    self.number("running_var", channel),
-                ),
-                Statistics::OfRows => self.moments(channel),
-            };
-            let scale = self.number("weight", channel) / (variance + eps).sqrt();
-            let shift = self.number("bias", channel) - mean * scale;
-            let size: usize = self.shape[1..].iter().product();
-            for row in 0..self.n_rows {
-                let start = (row * n_channels + channel) * size;
-                for value in &mut result[start..start + size] {
-                    *value = *value * scale + shift;
-                }
+        let all = |name| -> Vec<f64> {
+            (0..n_channels)
+                .map(|channel| self.number(name, channel))
+                .collect()
+        };
+        let (mean, variance) = match statistics {
+            Statistics::Running => (all("running_mean"), all("running_var")),
+            Statistics::OfRows => (0..n_channels).map(|channel| self.moments(channel)).unzip(),
+        };
+        let tensors = [all("weight"), all("bias"), mean, variance];
+        let [shift, scale] = self
+            .formats
+            .affine(tensors.each_ref().map(Vec::as_slice), eps);
+        let size: usize = self.shape[1..].iter().product();
+        let planes = result.chunks_mut(size).enumerate();
+        for (nth, plane) in planes {
+            let channel = nth % n_channels;
+            for value in plane {
+                *value = *value * scale[channel] + shift[channel];
             }
         }
         result

@@ -7,6 +7,7 @@ use firebrick_core::engine::{
     Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, ZeroCost,
     check_input, check_job, check_rows, check_weights, panic_message, train_population,
 };
+use firebrick_core::formats::{self, OperandError, Quantizer};
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::register_engine;
 use firebrick_core::weights::Weights;
@@ -20,8 +21,10 @@ use crate::{rows, train, zero_cost};
 /// Trains any network with the burn library, on the CPU.
 ///
 /// Takes every type of node: linear layers, convolutions, batch normalisation, pools, sums,
-/// concatenations, dropout. Adam, AdamW and SGD step as PyTorch's do. Networks with number formats
-/// are refused: it trains in float32.
+/// concatenations, dropout. Adam, AdamW and SGD step as PyTorch's do.
+///
+/// Takes all number formats, and trains with them: what a node reads and computes with is stored in
+/// its format first, while weights are trained in float32.
 ///
 /// Candidates train side by side, one a thread; the result is the same, bit for bit, however many
 /// threads there are; operations of large networks use all cores besides. A batch normalisation
@@ -155,12 +158,15 @@ impl Engine for BurnEngine {
 
 /// Checks that a node can be computed as it is noted.
 fn runs(node: &Node, shape: &[usize]) -> Result<(), EngineError> {
-    if let Some((operand, format)) = node.annotations.formats.first_key_value() {
-        let reason = format!(
-            "has number format `{}` on `{operand}`, this engine computes in float32",
-            format.name
-        );
-        return Err(unsupported(node, &reason));
+    let refuse = |error: OperandError| unsupported(node, &error.to_string());
+    formats::check(node).map_err(refuse)?;
+    for (operand, format) in &node.annotations.formats {
+        // What is chosen from the numbers has to have been chosen by now.
+        let step = formats::learns_step(format).then_some(1.0);
+        Quantizer::of(format, step).map_err(|source| {
+            let operand = operand.clone();
+            refuse(OperandError::Format { operand, source })
+        })?;
     }
     if node.op == Op::Output && shape.len() != 1 {
         let reason = format!("has shape {shape:?}, expected one number a class");

@@ -3,16 +3,19 @@
 //! The backward pass is written out op by op, so that no tape is kept: on small networks burn's
 //! autodiff costs more than the arithmetic.
 
+mod formats;
 mod nodes;
 
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::random::Stream;
 
 use crate::ops::Values;
-use crate::ops::batch_norm::Normalised;
+use crate::ops::batch_norm::{Affine, Normalised};
 use crate::ops::pool::Maxima;
 use crate::ops::window::Window;
 use crate::parameters::{Gradients, Parameters};
+pub(crate) use formats::Stored;
+use formats::{Operands, stored_already};
 
 /// A graph, prepared for being run.
 #[derive(Debug)]
@@ -24,13 +27,29 @@ pub(crate) struct Network<'a> {
     last_reader: Vec<usize>,
     /// For each node, whether a trained tensor lies in it or before it.
     learns: Vec<bool>,
+    /// For each node, whether the step is trained with which it stores what it reads.
+    learns_read_step: Vec<bool>,
+    /// For each node and each of its inputs, whether that is stored already as the node reads it.
+    is_stored: Vec<Vec<bool>>,
     /// The windows of convolutions and pools.
     windows: Vec<Option<Window>>,
 }
 
-/// What the forward pass keeps of each node for the backward pass.
+/// What the forward pass keeps for the backward pass.
 #[derive(Debug)]
-pub(crate) struct Tape(Vec<Kept>);
+pub(crate) struct Tape {
+    nodes: Vec<Taped>,
+    /// The tensors that nodes computed with.
+    stored: Stored,
+}
+
+/// What is kept of a node.
+#[derive(Debug)]
+struct Taped {
+    kept: Kept,
+    /// What it read, before it was stored, where that matters.
+    read: Vec<Values>,
+}
 
 #[derive(Debug)]
 #[expect(
@@ -40,8 +59,15 @@ pub(crate) struct Tape(Vec<Kept>);
 enum Kept {
     Nothing,
     Values(Values),
-    Normalised(Normalised),
+    Normalised(Normalised, Option<Affine>),
     Maxima(Maxima),
+}
+
+impl Taped {
+    const NOTHING: Self = Self {
+        kept: Kept::Nothing,
+        read: Vec::new(),
+    };
 }
 
 impl<'a> Network<'a> {
@@ -73,11 +99,14 @@ impl<'a> Network<'a> {
             )
         };
         let windows = (0..nodes.len()).map(window).collect();
+        let learns_step = |idx| parameters.trains_tensor(idx, "data_in_step");
         Self {
             graph,
-            inputs,
             last_reader,
             learns,
+            learns_read_step: (0..nodes.len()).map(learns_step).collect(),
+            is_stored: stored_already(graph, &inputs),
+            inputs,
             windows,
         }
     }
@@ -92,8 +121,14 @@ impl<'a> Network<'a> {
     }
 
     /// Returns the output, running statistics in use and dropout off: `[rows, classes, 1]`.
-    pub(crate) fn predict(&self, parameters: &Parameters, x: Values) -> Values {
-        self.run(x, |idx, inputs| self.infer(idx, parameters, inputs))
+    ///
+    /// Tensors are used as they are in [`Network::stored`], which any number of calls share.
+    pub(crate) fn predict(&self, parameters: &Parameters, stored: &Stored, x: Values) -> Values {
+        let operands = Operands { parameters, stored };
+        self.run(x, |idx, inputs| {
+            let inputs = self.store_read(idx, parameters, inputs);
+            self.infer(idx, operands, inputs)
+        })
     }
 
     /// Returns the output in training, and what the backward pass needs; running statistics move.
@@ -103,18 +138,20 @@ impl<'a> Network<'a> {
         x: Values,
         dropout: &mut Stream,
     ) -> (Values, Tape) {
+        let stored = self.stored_in_training(parameters);
         // The input node, which is not run, keeps nothing.
-        let mut tape = vec![Kept::Nothing];
+        let mut nodes = vec![Taped::NOTHING];
         let output = self.run(x, |idx, inputs| {
-            let (result, kept) = self.step(idx, parameters, inputs, dropout);
-            tape.push(if self.learns[idx] {
-                kept
-            } else {
-                Kept::Nothing
+            let read = self.keep_read(idx, &inputs);
+            let inputs = self.store_read(idx, parameters, inputs);
+            let (result, kept) = self.step(idx, parameters, &stored, inputs, dropout);
+            nodes.push(match self.learns[idx] {
+                true => Taped { kept, read },
+                false => Taped::NOTHING,
             });
             result
         });
-        (output, Tape(tape))
+        (output, Tape { nodes, stored })
     }
 
     /// Returns the gradients by all that is trained, given the gradient by the output.
@@ -150,12 +187,17 @@ impl<'a> Network<'a> {
     ) -> Option<Values> {
         let mut grads: Vec<Option<Values>> = vec![None; self.inputs.len()];
         grads[self.inputs.len() - 1] = Some(output_grad);
-        for (idx, kept) in tape.0.into_iter().enumerate().skip(1).rev() {
+        let operands = Operands {
+            parameters,
+            stored: &tape.stored,
+        };
+        for (idx, taped) in tape.nodes.into_iter().enumerate().skip(1).rev() {
             // Before this node nothing learns, so nobody asks for the gradient by its result.
             let (true, Some(grad)) = (self.learns[idx], grads[idx].take()) else {
                 continue;
             };
-            let by_inputs = self.step_back(idx, parameters, kept, grad, gradients);
+            let by_inputs = self.step_back(idx, operands, taped.kept, grad, gradients);
+            let by_inputs = self.pass_read(idx, parameters, taped.read, by_inputs, gradients);
             for (input, by_input) in self.inputs[idx].iter().zip(by_inputs) {
                 grads[*input] = Some(match grads[*input].take() {
                     Some(sum) => sum + by_input,
@@ -169,8 +211,8 @@ impl<'a> Network<'a> {
     /// Returns what the relus made, in the order of the graph, of a network that was prepared for
     /// the gradient by its input.
     pub(crate) fn relus(&self, tape: &Tape) -> Vec<Values> {
-        let nodes = self.graph.nodes().iter().zip(&tape.0);
-        let relus = nodes.filter_map(|(node, kept)| match (&node.op, kept) {
+        let nodes = self.graph.nodes().iter().zip(&tape.nodes);
+        let relus = nodes.filter_map(|(node, taped)| match (&node.op, &taped.kept) {
             (Op::Relu, Kept::Values(result)) => Some(result.clone()),
             _ => None,
         });

@@ -101,11 +101,10 @@ impl Parameters {
             .expect("the op of the node has this tensor")
     }
 
-    /// Returns the weight of a node in its own shape.
-    pub(crate) fn weight<const D: usize>(&self, node: usize) -> Tensor<D> {
-        let shape = &self.slots[node][0].shape;
-        let shape: [usize; D] = std::array::from_fn(|dim| shape[dim]);
-        self.get(node, "weight").reshape(shape)
+    /// Returns the shape of a tensor that the op of a node always has.
+    pub(crate) fn shape(&self, node: usize, name: &str) -> &[usize] {
+        let slot = self.slots[node].iter().find(|slot| slot.name == name);
+        &slot.expect("the op of the node has this tensor").shape
     }
 
     /// Replaces a tensor that is not trained.
@@ -114,6 +113,11 @@ impl Parameters {
         if let Some(Home::Kept(idx)) = slot.map(|slot| &slot.home) {
             self.kept[*idx] = tensor;
         }
+    }
+
+    /// Returns whether a tensor of a node is trained; one that it does not have is not.
+    pub(crate) fn trains_tensor(&self, node: usize, name: &str) -> bool {
+        self.ordinal(node, name).is_some()
     }
 
     /// Returns whether a node has a tensor that is trained.
@@ -142,11 +146,25 @@ impl Parameters {
         name: &str,
         gradient: impl FnOnce() -> Tensor<1>,
     ) {
-        let slot = self.slots[node].iter().find(|slot| slot.name == name);
-        if let Some(Home::Trained { ordinal, .. }) = slot.map(|slot| &slot.home)
-            && let Some(place) = gradients.0.get_mut(*ordinal)
+        if let Some(ordinal) = self.ordinal(node, name)
+            && let Some(place) = gradients.0.get_mut(ordinal)
         {
             *place = Some(gradient());
+        }
+    }
+
+    /// Returns whether the gradient by a tensor of a node is asked for.
+    pub(crate) fn asks(&self, gradients: &Gradients, node: usize, name: &str) -> bool {
+        let ordinal = self.ordinal(node, name);
+        ordinal.is_some_and(|ordinal| ordinal < gradients.0.len())
+    }
+
+    /// Returns the position of a tensor of a node among those that are trained.
+    fn ordinal(&self, node: usize, name: &str) -> Option<usize> {
+        let slot = self.slots[node].iter().find(|slot| slot.name == name)?;
+        match slot.home {
+            Home::Trained { ordinal, .. } => Some(ordinal),
+            Home::Kept(_) => None,
         }
     }
 
@@ -157,10 +175,7 @@ impl Parameters {
         gradients: &Gradients,
         node: usize,
     ) -> Option<(Tensor<1>, Tensor<1>)> {
-        let slot = self.slots[node].iter().find(|slot| slot.name == "weight")?;
-        let Home::Trained { ordinal, .. } = slot.home else {
-            return None;
-        };
+        let ordinal = self.ordinal(node, "weight")?;
         let gradient = gradients.0.get(ordinal)?.clone()?;
         Some((self.get(node, "weight"), gradient))
     }

@@ -30,6 +30,7 @@ pub(crate) fn predict(
         .fold(1, usize::max);
     let rows_a_pass = (VALUES_A_PASS / widest).clamp(1, ROWS_A_PASS);
     let n_rows = features.len() / width;
+    let stored = network.stored(parameters);
     let mut logits = Vec::with_capacity(n_rows * graph.output_shape()[0]);
     for start in (0..n_rows).step_by(rows_a_pass) {
         let mut pass = vec![0.0; rows_a_pass.min(n_rows - start) * width];
@@ -37,7 +38,7 @@ pub(crate) fn predict(
             reader.read(row, into);
         }
         let x = upload(graph, pass, device);
-        logits.extend(numbers(network.predict(parameters, x)));
+        logits.extend(numbers(network.predict(parameters, &stored, x)));
     }
     logits
 }

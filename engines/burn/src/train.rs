@@ -36,8 +36,8 @@ struct Kept {
 
 /// Trains a candidate, whose position in the job the observer is told.
 ///
-/// Epochs, for [`epoch_order`] and the learning rate, and steps, for dropout, count from 0; what
-/// is reported counts from 1.
+/// Epochs, for [`epoch_order`] and the learning rate, and steps, for dropout, count from 0, in the
+/// whole recipe where only a part of it is trained; what is reported counts from 1.
 pub(crate) fn train(
     position: usize,
     job: &TrainJob<'_>,
@@ -86,7 +86,7 @@ impl<'a> Training<'a> {
             network,
             parameters,
             optimizer: Optimizer::new(job.recipe),
-            n_steps: 0,
+            n_steps: (job.recipe.epochs().start * batches.len()) as u64,
         })
     }
 
@@ -96,8 +96,10 @@ impl<'a> Training<'a> {
         let mut best: Option<Kept> = None;
         let mut since_best = 0;
         let mut stopped = false;
-        while epochs.len() < recipe.max_epochs {
-            let epoch = self.epoch(epochs.len())?;
+        let mut last_epoch = recipe.epochs().start;
+        for nth in recipe.epochs() {
+            let epoch = self.epoch(nth)?;
+            last_epoch = epoch.epoch;
             let loss = epoch.validation.loss;
             if best.as_ref().is_none_or(|best| loss < best.validation_loss) {
                 best = Some(Kept {
@@ -121,7 +123,7 @@ impl<'a> Training<'a> {
         }
         let (parameters, kept_epoch) = match (recipe.keep, best) {
             (Keep::Best, Some(best)) => (best.parameters, best.epoch),
-            _ => (self.parameters, epochs.len()),
+            _ => (self.parameters, last_epoch),
         };
         let trained = Trained {
             weights: parameters.to_weights(&self.candidate.graph),

@@ -1,7 +1,8 @@
 //! What the keys of a recipe do to training.
 
 use super::{Suite, bits, recipe, trained};
-use crate::engine::Trained;
+use crate::engine::{Candidate, Trained};
+use crate::graph::Graph;
 use crate::recipe::{LrScheduler, Optimizer, Recipe};
 use crate::weights::{Weights, is_buffer};
 
@@ -62,6 +63,64 @@ impl Suite<'_> {
             bits(&halved.weights),
             "and the second one all of it"
         );
+    }
+
+    pub(super) fn trains_a_part(&self) {
+        let dropped = "
+            x = input[4]
+            norm = batch_norm(x)
+            hidden = linear(norm, out=8)
+            drop = dropout(hidden, p=0.25)
+            classes = linear(drop, out=3)
+            output = output(classes)";
+        let dropped: Graph = dropped.parse().expect("the network can be parsed");
+        let supported = |graph: &&Graph| self.engine.supports(graph).is_ok();
+        for graph in [&self.graph, &dropped].into_iter().filter(supported) {
+            // Without momentum the weights are all that one part leaves to the next.
+            let whole = Recipe {
+                optimizer: Optimizer::Sgd,
+                learning_rate: 0.1,
+                lr_scheduler: LrScheduler::Cosine,
+                warmup_epochs: 3.0,
+                log_every_n_steps: Some(3),
+                ..recipe(5)
+            };
+            let train = |part, weights| {
+                let recipe = Recipe {
+                    part,
+                    ..whole.clone()
+                };
+                let candidate = Candidate {
+                    graph: graph.clone(),
+                    seed: 4,
+                    weights,
+                };
+                trained(&self.one(&candidate, &recipe)).clone()
+            };
+            let all = train(None, None);
+            let first = train(Some((0, 2)), None);
+            let second = train(Some((2, 5)), Some(first.weights.clone()));
+            assert_eq!(
+                first.epochs,
+                all.epochs[..2],
+                "the first epochs are those of the whole recipe"
+            );
+            assert_eq!(
+                second.epochs,
+                all.epochs[2..],
+                "later epochs have numbers, rates, rows and steps of the whole recipe"
+            );
+            assert_eq!(
+                (first.kept_epoch, second.kept_epoch),
+                (2, 5),
+                "the epoch that is kept is counted in the whole recipe"
+            );
+            assert_eq!(
+                bits(&second.weights),
+                bits(&all.weights),
+                "two parts come to what the whole does"
+            );
+        }
     }
 
     pub(super) fn smooths_targets(&self) {

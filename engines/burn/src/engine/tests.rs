@@ -2,7 +2,7 @@ use std::process::Command;
 
 use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Trained, Verdict, row_width};
-use firebrick_core::graph::{Annotations, NumberFormat};
+use firebrick_core::graph::Annotations;
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Optimizer, Recipe};
 use firebrick_core::registry::{Kind, Registration};
@@ -110,15 +110,32 @@ fn names_what_it_can_not_train() {
         let graph = Graph::new(nodes).unwrap();
         BurnEngine::cpu().supports(&graph).unwrap_err().to_string()
     };
-    let format = refusal(|annotations| {
-        let format = NumberFormat::new("integer", 8);
-        annotations.formats.insert("weight".to_owned(), format);
-    });
+    let format = |operand: &str, format: &str| {
+        let text = CHAIN.replace(
+            "out=6)",
+            &format!("out=6, bias=false) @ {operand}={format}"),
+        );
+        let graph: Graph = text.parse().unwrap();
+        BurnEngine::cpu().supports(&graph).unwrap_err().to_string()
+    };
     assert_eq!(
-        format,
-        "node `hidden` (linear) has number format `integer` on `weight`, this engine computes in \
-         float32"
+        format("data_in", "integer(8)"),
+        "node `hidden` (linear) can't have `data_in` quantised: number format `integer` needs \
+         `frac_width`"
     );
+    assert_eq!(
+        format("weight", "integer(1, 4)"),
+        "node `hidden` (linear) can't have `weight` quantised: number format `integer` has \
+         `width` 1, expected 2 to 32, of which one bit is the sign"
+    );
+    assert_eq!(
+        format("bias", "integer(8, 4)"),
+        "node `hidden` (linear) has number format `integer` on `bias`, it has data_in, weight"
+    );
+    assert!(format("weight", "intger(8, 4)").starts_with(
+        "node `hidden` (linear) can't have `weight` quantised: number format `intger` is not \
+             known"
+    ));
     let sparse = refusal(|annotations| annotations.sparsity = Some(0.5));
     assert_eq!(
         sparse,

@@ -1,9 +1,9 @@
 //! What each type of node computes and learns.
 
-use burn::tensor::Tensor;
 use firebrick_core::graph::Op;
 use firebrick_core::random::Stream;
 
+use super::formats::{Operands, Stored};
 use super::{Kept, Network};
 use crate::ops::window::Window;
 use crate::ops::{Values, batch_norm, conv2d, dropout, join, linear, pool, relu};
@@ -14,7 +14,7 @@ impl Network<'_> {
     pub(super) fn infer(
         &self,
         idx: usize,
-        parameters: &Parameters,
+        operands: Operands<'_>,
         mut inputs: Vec<Values>,
     ) -> Values {
         let op = &self.graph.nodes()[idx].op;
@@ -26,14 +26,14 @@ impl Network<'_> {
         let x = only(&mut inputs);
         match op {
             Op::Linear { .. } => {
-                linear::forward(x, parameters.weight(idx), parameters.find(idx, "bias"))
+                linear::forward(x, operands.weight(idx), operands.find(idx, "bias"))
             }
             Op::Conv2d { .. } => {
-                let (weight, bias) = (parameters.weight(idx), parameters.find(idx, "bias"));
+                let (weight, bias) = (operands.weight(idx), operands.find(idx, "bias"));
                 conv2d::forward(x, weight, bias, self.window(idx))
             }
             Op::BatchNorm { eps, .. } => {
-                let (scale, shift) = running(parameters, idx, *eps);
+                let (scale, shift) = operands.running(idx, *eps);
                 batch_norm::forward_running(x, scale, shift)
             }
             Op::Relu => relu::forward(x),
@@ -53,6 +53,7 @@ impl Network<'_> {
         &self,
         idx: usize,
         parameters: &mut Parameters,
+        stored: &Stored,
         mut inputs: Vec<Values>,
         dropout: &mut Stream,
     ) -> (Values, Kept) {
@@ -60,8 +61,20 @@ impl Network<'_> {
         match &node.op {
             Op::BatchNorm { momentum, eps, .. } if !node.annotations.frozen => {
                 let (weight, bias) = (parameters.get(idx, "weight"), parameters.get(idx, "bias"));
-                let (result, normalised, batch) =
-                    batch_norm::forward(only(&mut inputs), weight, bias, *eps);
+                let x = only(&mut inputs);
+                let (result, normalised, batch, affine) = match self.affine_formats(idx, parameters)
+                {
+                    None => {
+                        let (result, normalised, batch) =
+                            batch_norm::forward(x, weight, bias, *eps);
+                        (result, normalised, batch, None)
+                    }
+                    Some(formats) => {
+                        let (result, normalised, batch, affine) =
+                            batch_norm::forward_stored(x, weight, bias, *eps, formats);
+                        (result, normalised, batch, Some(affine))
+                    }
+                };
                 for (name, statistic) in [
                     ("running_mean", batch.mean),
                     ("running_var", batch.variance),
@@ -70,7 +83,7 @@ impl Network<'_> {
                     let moved = batch_norm::follow(running, statistic, *momentum);
                     parameters.replace(idx, name, moved);
                 }
-                (result, Kept::Normalised(normalised))
+                (result, Kept::Normalised(normalised, affine))
             }
             Op::Dropout { p } => {
                 let x = only(&mut inputs);
@@ -84,13 +97,19 @@ impl Network<'_> {
             }
             Op::Linear { .. } | Op::Conv2d { .. } | Op::AvgPool { .. } => {
                 let x = inputs[0].clone();
-                (self.infer(idx, parameters, inputs), Kept::Values(x))
+                (
+                    self.infer(idx, Operands { parameters, stored }, inputs),
+                    Kept::Values(x),
+                )
             }
             Op::Relu => {
-                let result = self.infer(idx, parameters, inputs);
+                let result = self.infer(idx, Operands { parameters, stored }, inputs);
                 (result.clone(), Kept::Values(result))
             }
-            _ => (self.infer(idx, parameters, inputs), Kept::Nothing),
+            _ => (
+                self.infer(idx, Operands { parameters, stored }, inputs),
+                Kept::Nothing,
+            ),
         }
     }
 
@@ -99,30 +118,42 @@ impl Network<'_> {
     pub(super) fn step_back(
         &self,
         idx: usize,
-        parameters: &Parameters,
+        operands: Operands<'_>,
         kept: Kept,
         grad: Values,
         gradients: &mut Gradients,
     ) -> Vec<Values> {
-        let asked = self.inputs[idx].iter().any(|input| self.learns[*input]);
+        let parameters = operands.parameters;
+        let asked = self.is_asked(idx);
         match (&self.graph.nodes()[idx].op, kept) {
             (Op::Linear { .. }, Kept::Values(x)) => {
                 let by_bias = || linear::backward_bias(grad.clone());
-                parameters.note(gradients, idx, "bias", by_bias);
+                self.note(parameters, gradients, idx, "bias", by_bias);
                 let by_weight = || linear::backward_weight(x, grad.clone());
-                parameters.note(gradients, idx, "weight", by_weight);
-                given(asked, || linear::backward_x(parameters.weight(idx), grad))
+                self.note(parameters, gradients, idx, "weight", by_weight);
+                given(asked, || linear::backward_x(operands.weight(idx), grad))
             }
             (Op::Conv2d { .. }, Kept::Values(x)) => {
-                let (weight, window) = (|| parameters.weight(idx), self.window(idx));
+                let (weight, window) = (|| operands.weight(idx), self.window(idx));
                 let by_bias = || linear::backward_bias(grad.clone());
-                parameters.note(gradients, idx, "bias", by_bias);
+                self.note(parameters, gradients, idx, "bias", by_bias);
                 let by_weight = || conv2d::backward_weight(x, weight(), grad.clone(), window);
-                parameters.note(gradients, idx, "weight", by_weight);
+                self.note(parameters, gradients, idx, "weight", by_weight);
                 given(asked, || conv2d::backward_x(weight(), grad, window))
             }
-            (Op::BatchNorm { .. }, Kept::Normalised(normalised)) => {
+            (Op::BatchNorm { .. }, Kept::Normalised(normalised, affine)) => {
                 let (by_weight, by_bias) = batch_norm::backward_affine(&normalised, grad.clone());
+                if let Some(affine) = &affine {
+                    let of_both = [&by_weight, &by_bias];
+                    self.note_affine_steps(
+                        parameters,
+                        gradients,
+                        idx,
+                        &normalised,
+                        affine,
+                        of_both,
+                    );
+                }
                 parameters.note(gradients, idx, "weight", || by_weight.clone());
                 parameters.note(gradients, idx, "bias", || by_bias.clone());
                 let weight = || parameters.get(idx, "weight");
@@ -131,7 +162,7 @@ impl Network<'_> {
                 })
             }
             (Op::BatchNorm { eps, .. }, _) => given(asked, || {
-                let (scale, _) = running(parameters, idx, *eps);
+                let (scale, _) = operands.running(idx, *eps);
                 batch_norm::backward_running_x(scale, grad)
             }),
             (Op::Relu, Kept::Values(result)) => vec![relu::backward(result, grad)],
@@ -173,17 +204,6 @@ impl Network<'_> {
 /// What an op reads that reads one result.
 fn only(inputs: &mut Vec<Values>) -> Values {
     inputs.pop().expect("shape inference counted what is read")
-}
-
-/// Scale and shift of a batch normalisation whose running statistics are in use.
-fn running(parameters: &Parameters, idx: usize, eps: f64) -> (Tensor<1>, Tensor<1>) {
-    batch_norm::scale_and_shift(
-        parameters.get(idx, "weight"),
-        parameters.get(idx, "bias"),
-        parameters.get(idx, "running_mean"),
-        parameters.get(idx, "running_var"),
-        eps,
-    )
 }
 
 fn given(asked: bool, gradient: impl FnOnce() -> Values) -> Vec<Values> {

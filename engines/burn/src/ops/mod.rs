@@ -12,6 +12,7 @@ pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod pool;
+pub(crate) mod quantize;
 pub(crate) mod relu;
 pub(crate) mod window;
 

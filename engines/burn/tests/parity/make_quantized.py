@@ -15,8 +15,8 @@ evaluation, the running ones. Its gradients are those of PyTorch's batch normali
 
 Rounding is chaotic: a number that lies on a half to the last digit of float32 is rounded up by one
 library and down by another, and from there on nothing agrees. So seeds are tried until no number
-that is rounded comes nearer to a half than `NEAREST` steps in any run; it is printed how near one
-came. Weights and biases count, since they too differ in the last digits after a step.
+that is rounded comes nearer to a half than `NEAREST` steps in any run, and no step that is learned
+becomes smaller than `LEAST_STEP`; it is printed how near one came. Weights and biases count, since they too differ in the last digits after a step.
 """
 
 import json
@@ -27,12 +27,14 @@ from torch import nn
 from torch.nn import functional as F
 
 NEAREST = 1e-4
+LEAST_STEP = 1e-3
 
 
 class Watch:
-    """How near to a half a number came, in steps."""
+    """How near to a half a number came, in steps, and how small a step became that is learned."""
 
     nearest = 0.5
+    least_step = 1.0
 
     @staticmethod
     def see(steps, least, most):
@@ -64,6 +66,7 @@ class LearnedStep(torch.autograd.Function):
         ctx.save_for_backward(x, step)
         ctx.limits, ctx.per_row = (least, most), per_row
         Watch.see(x / step, least, most)
+        Watch.least_step = min(Watch.least_step, step.item())
         return torch.round(x / step).clamp(least, most) * step
 
     @staticmethod
@@ -112,7 +115,7 @@ relu = relu(first) @ data_in=integer(7, 4)
 classes = linear(relu, out=3) @ weight=integer(4, 3)
 output = output(classes)
 """
-    SHAPE, CLASSES, BATCH, ROWS = [6], 3, 8, 24 * 8 + 5
+    SHAPE, CLASSES, BATCH, ROWS, RATE = [6], 3, 8, 24 * 8 + 5, 0.05
 
     def __init__(self):
         super().__init__()
@@ -144,7 +147,7 @@ flat = flatten(pool)
 classes = linear(flat, out=3) @ bias=integer(8, 6) data_in=integer(6, 3) weight=integer(6, 5)
 output = output(classes)
 """
-    SHAPE, CLASSES, BATCH, ROWS = [2, 5, 4], 3, 5, 19 * 5 + 4
+    SHAPE, CLASSES, BATCH, ROWS, RATE = [2, 5, 4], 3, 5, 19 * 5 + 4, 0.05
 
     def __init__(self):
         super().__init__()
@@ -174,7 +177,8 @@ relu = relu(first)
 classes = linear(relu, out=3) @ data_in=lsq(4, unsigned) weight=lsq(3)
 output = output(classes)
 """
-    SHAPE, CLASSES, BATCH, ROWS = [6], 3, 8, 24 * 8 + 5
+    # A larger rate would learn steps below zero.
+    SHAPE, CLASSES, BATCH, ROWS, RATE = [6], 3, 8, 24 * 8 + 5, 0.01
     STEPS = {
         "norm": {"bias": 0.03, "data_in": 0.08, "weight": 0.05},
         "first": {"bias": 0.02, "data_in": 0.2, "weight": 0.07},
@@ -219,10 +223,11 @@ output = output(classes)
         return x.detach() * scale + shift + (exact - exact.detach())
 
 
-RUNS = [
-    {"optimizer": "adam", "learning_rate": 0.01},
-    {"optimizer": "sgd", "learning_rate": 0.05, "momentum": 0.9, "weight_decay": 0.01},
-]
+def runs(rate):
+    return [
+        {"optimizer": "adam", "learning_rate": 0.01},
+        {"optimizer": "sgd", "learning_rate": rate, "momentum": 0.9, "weight_decay": 0.01},
+    ]
 
 
 def content_of(kind, seed):
@@ -238,15 +243,15 @@ def content_of(kind, seed):
         "weights": {key: numbers(value) for key, value in tensors(network).items()},
         "features": [round(value, 2) for value in features.flatten().tolist()],
         "labels": labels.tolist(),
-        "runs": [run(network, first, recipe, features, labels) for recipe in RUNS],
+        "runs": [run(network, first, recipe, features, labels) for recipe in runs(network.RATE)],
     }
 
 
 def write(kind):
     for seed in range(10_000):
-        Watch.nearest = 0.5
+        Watch.nearest, Watch.least_step = 0.5, 1.0
         content = content_of(kind, seed)
-        if Watch.nearest > NEAREST:
+        if Watch.nearest > NEAREST and Watch.least_step > LEAST_STEP:
             break
     text = json.dumps(content, separators=(",", ":")).replace(',"', ',\n"')
     (HERE / f"{kind.NAME}.json").write_text(text + "\n")

@@ -29,30 +29,77 @@ pub(crate) fn forward(
     eps: f64,
 ) -> (Values, Kept, Statistics) {
     let shape = x.dims();
-    let [rows, channels, places] = shape;
-    let numbers = Numbers::of_places(x);
-    let (mean, squares) = statistics(numbers.as_slice(), channels);
-    let count = (rows * places) as f64;
-    let inverse = |squares: &f64| 1.0 / (squares / count + eps).sqrt();
-    let inverse_deviation: Vec<f32> = squares.iter().map(|s| inverse(s) as f32).collect();
-    let variance = squares
-        .iter()
-        .map(|squares| (squares / (count - 1.0)) as f32);
-    let statistics = (
-        vector(mean.iter().map(|mean| *mean as f32).collect()),
-        vector(variance.collect()),
-    );
-    let mean: Vec<f32> = mean.into_iter().map(|mean| mean as f32).collect();
+    let batch = Batch::of(x, eps);
     let (weight, bias) = (Numbers::of(weight), Numbers::of(bias));
-    let scale = weight.as_slice().iter().zip(&inverse_deviation);
+    let scale = weight.as_slice().iter().zip(&batch.inverse_deviation);
     let scale: Vec<f32> = scale.map(|(weight, inverse)| weight * inverse).collect();
-    let y = scaled(numbers.as_slice(), &mean, &scale, bias.as_slice());
-    let kept = Kept {
-        x: numbers.into_values(shape),
-        mean,
-        inverse_deviation,
-    };
+    let x = batch.numbers.as_slice();
+    let y = scaled(x, &batch.mean, &scale, bias.as_slice());
+    let (kept, statistics) = batch.kept(shape);
     (values(y, shape), kept, statistics)
+}
+
+/// Normalises by the statistics of the batch with a scale and a shift that are made of mean and
+/// variance.
+pub(crate) fn forward_affine(
+    x: Values,
+    eps: f64,
+    affine: impl FnOnce(&[f32], &[f32]) -> (Vec<f32>, Vec<f32>),
+) -> (Values, Kept, Statistics) {
+    let shape = x.dims();
+    let batch = Batch::of(x, eps);
+    let (scale, shift) = affine(&batch.mean, &batch.variance);
+    // Nothing taken off changes nothing.
+    let nothing = vec![0.0; scale.len()];
+    let y = scaled(batch.numbers.as_slice(), &nothing, &scale, &shift);
+    let (kept, statistics) = batch.kept(shape);
+    (values(y, shape), kept, statistics)
+}
+
+/// What is normalised and its statistics, channel by channel.
+struct Batch {
+    numbers: Numbers,
+    mean: Vec<f32>,
+    /// Divided by the count.
+    variance: Vec<f32>,
+    /// Divided by the count less one.
+    unbiased: Vec<f32>,
+    inverse_deviation: Vec<f32>,
+}
+
+impl Batch {
+    fn of(x: Values, eps: f64) -> Self {
+        let [rows, channels, places] = x.dims();
+        let numbers = Numbers::of_places(x);
+        let (mean, squares) = statistics(numbers.as_slice(), channels);
+        let count = (rows * places) as f64;
+        let all = |of: &dyn Fn(f64) -> f64| squares.iter().map(|s| of(*s) as f32).collect();
+        let inverse_deviation = all(&|squares| 1.0 / (squares / count + eps).sqrt());
+        Self {
+            numbers,
+            mean: mean.into_iter().map(|mean| mean as f32).collect(),
+            variance: all(&|squares| squares / count),
+            unbiased: all(&|squares| squares / (count - 1.0)),
+            inverse_deviation,
+        }
+    }
+
+    fn kept(self, shape: [usize; 3]) -> (Kept, Statistics) {
+        let statistics = (vector(self.mean.clone()), vector(self.unbiased));
+        let kept = Kept {
+            x: self.numbers.into_values(shape),
+            mean: self.mean,
+            inverse_deviation: self.inverse_deviation,
+        };
+        (kept, statistics)
+    }
+}
+
+impl Kept {
+    /// Returns the mean and `1 / sqrt(variance + eps)` of each channel.
+    pub(in crate::ops) fn moments(&self) -> (Vec<f32>, Vec<f32>) {
+        (self.mean.clone(), self.inverse_deviation.clone())
+    }
 }
 
 /// Returns the gradients by weight and bias.

@@ -23,6 +23,7 @@ pub(crate) mod conv2d;
 mod depthwise;
 pub(crate) mod pool;
 mod product;
+pub(crate) mod quantize;
 pub(crate) mod relu;
 mod scratch;
 mod simd;
@@ -37,8 +38,8 @@ use rayon::prelude::*;
 
 use super::Values;
 
-/// Returns whether values are of float32 in the memory of the host.
-pub(super) fn takes(x: &Values) -> bool {
+/// Returns whether numbers are of float32 in the memory of the host.
+pub(super) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
     x.dtype() == DType::F32 && x.clone().try_into_primitive::<Flex>().is_ok()
 }
 
@@ -84,6 +85,24 @@ impl Numbers {
         }
         let numbers = self.0.as_mut().map(FlexTensor::storage_mut);
         numbers.expect("the tensor leaves with the numbers")
+    }
+
+    /// Returns whether nobody else has the numbers, so that they can be changed where they are.
+    fn is_alone(&self) -> bool {
+        let tensor = self.tensor();
+        tensor.is_unique() && self.as_slice().len() == tensor.storage::<f32>().len()
+    }
+
+    /// Returns other numbers in the same shape.
+    fn like(&self, numbers: Vec<f32>) -> Self {
+        let shape = self.tensor().layout().shape().clone();
+        Self(Some(FlexTensor::from_data(TensorData::new(numbers, shape))))
+    }
+
+    /// Makes a vector of numbers of one dimension.
+    fn into_vector(mut self) -> Tensor<1> {
+        let tensor = self.0.take().expect("the tensor leaves with the numbers");
+        Tensor::from_primitive::<Flex>(tensor)
     }
 
     /// Makes values of pictures whose channels lie side by side.
