@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Result, anyhow};
 use firebrick_core::Json;
-use firebrick_core::costs::Costs;
+use firebrick_core::costs::{Costs, ebops_of_weights};
 use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Candidate, EngineError, Epoch, Evaluation, Verdict};
 use firebrick_core::graph::Graph;
@@ -18,11 +18,12 @@ use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
 
 use super::builder::Builder;
+use super::latency::Latency;
 use super::scoring::Scoring;
 use super::training::{Job, Judged, ShouldStop, train_all};
 use crate::engines::Usable;
 use crate::output::artifacts::{Record, metrics_of};
-use crate::study::Goal;
+use crate::study::{Goal, TRAINED_EBOPS};
 use crate::training::Trainer;
 
 /// A point that was proposed.
@@ -49,6 +50,10 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) weights: Option<(&'a Weights, How)>,
     /// What one batch says of candidates before they are trained.
     pub(crate) scoring: Option<&'a Scoring>,
+    /// What times a prediction of each candidate.
+    pub(crate) latency: Option<Latency>,
+    /// Whether effective bit operations are counted once there are trained weights.
+    pub(crate) trained_ebops: bool,
     /// What ends trials that are not worth the rest of their epochs.
     pub(crate) pruner: Option<&'a Pruner>,
     /// Whether candidates are trained before they are judged.
@@ -268,21 +273,33 @@ impl Evaluator<'_> {
             reason,
             hardware: Vec::new(),
         };
-        let (graph, hardware) = self
+        let (graph, mut hardware) = self
             .builder
             .build(&proposal.pass_args)
             .map_err(unmeasured)?;
         if let Some(reason) = self.builder.broken(&hardware) {
             return Err(Refused { reason, hardware });
         }
-        match self.candidate(proposal.number, graph) {
-            Ok((candidate, engine)) => Ok(Ready {
-                candidate,
-                engine,
-                hardware,
-            }),
-            Err(reason) => Err(Refused { reason, hardware }),
+        let (candidate, engine) = match self.candidate(proposal.number, graph) {
+            Ok(found) => found,
+            Err(reason) => return Err(Refused { reason, hardware }),
+        };
+        if let Some(latency) = &self.latency {
+            match latency.measure(self.trainer.engines.get(engine), &candidate) {
+                Ok(times) => {
+                    hardware.extend(times.map(|(name, value)| (name.to_owned(), value)));
+                }
+                Err(reason) => return Err(Refused { reason, hardware }),
+            }
+            if let Some(reason) = self.builder.broken(&hardware) {
+                return Err(Refused { reason, hardware });
+            }
         }
+        Ok(Ready {
+            candidate,
+            engine,
+            hardware,
+        })
     }
 
     fn candidate(&self, number: u64, graph: Graph) -> Result<(Candidate, usize), String> {
@@ -332,7 +349,11 @@ impl Evaluator<'_> {
         }
     }
 
-    fn with_result(&self, built: Built, job: Job, judged: Judged) -> Evaluated {
+    fn with_result(&self, mut built: Built, job: Job, judged: Judged) -> Evaluated {
+        if let (true, Ok((_, weights))) = (self.trained_ebops, &judged.result) {
+            let ebops = trained_ebops(&job.candidate.graph, weights);
+            built.hardware.push((TRAINED_EBOPS.to_owned(), ebops));
+        }
         let epochs = judged.epochs;
         let step = epochs.last().map_or(0, |epoch| epoch.epoch as u64);
         let was_cut = matches!(judged.ended, Watched::Cut);
@@ -426,6 +447,15 @@ pub(super) enum Watched {
     Pruned,
     /// The caller asked to stop.
     Cut,
+}
+
+/// Returns the effective bit operations of trained weights; NaN, which is no objective, where they
+/// can't be counted.
+fn trained_ebops(graph: &Graph, weights: &Weights) -> f64 {
+    let nodes = ebops_of_weights(graph, weights);
+    nodes.map_or(f64::NAN, |nodes| {
+        nodes.iter().map(|node| node.total() as f64).sum()
+    })
 }
 
 /// Returns the objectives of a trial, or why it has none.

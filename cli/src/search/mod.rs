@@ -4,6 +4,7 @@ mod builder;
 mod constant;
 mod correlation;
 mod evaluate;
+mod latency;
 mod refused;
 mod results;
 mod sample;
@@ -38,11 +39,13 @@ use crate::output::progress::Progress;
 use crate::output::table::number;
 use crate::plugins::Plugins;
 use crate::prepare::{self, Network};
+use crate::rows::picked;
 use crate::setup;
 use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
 use crate::training::Trainer;
 use builder::{Analysis, Builder};
 use evaluate::Evaluator;
+use latency::Latency;
 use results::Results;
 use scoring::Scoring;
 use study_loop::{Budget, End, Hooks, Progressed, Spelling};
@@ -158,6 +161,15 @@ pub(crate) fn run(
     let trainer = Trainer::new(&loaded.study, &engines, &base.dataset, &recipe);
     let evaluator = Evaluator {
         scoring: scoring.as_ref(),
+        latency: search.measured.latency.map(|args| {
+            let width = base.dataset.input_shape.iter().product();
+            let seed = loaded.study.seed;
+            Latency::new(
+                args,
+                picked(&base.dataset.validation, width, seed, args.batch_size),
+            )
+        }),
+        trained_ebops: search.measured.trained_ebops,
         builder: &builder,
         goal: &search.goal,
         trainer: &trainer,

@@ -12,6 +12,7 @@ mod defaults;
 mod error;
 mod file;
 mod goal;
+mod measured;
 mod options;
 mod passes;
 mod plan;
@@ -31,6 +32,8 @@ mod zero_cost;
 pub(crate) use constraint::Constraint;
 pub(crate) use error::{Notice, StudyError};
 pub(crate) use goal::{Goal, SOFTWARE_METRICS};
+use measured::MEASURED;
+pub(crate) use measured::{LATENCY, LATENCY_SPREAD, LatencyArgs, TRAINED_EBOPS};
 pub(crate) use options::Options;
 pub(crate) use passes::PassStep;
 pub(crate) use quantization::{Quantization, QuantizationMode};
@@ -184,6 +187,14 @@ impl Loaded {
                 passes.push(pass);
             }
         }
+        let formats = self
+            .study
+            .search
+            .as_ref()
+            .and_then(|search| search.space.formats.as_ref());
+        if formats.is_some() && !passes.contains(&seed::QUANTIZE) {
+            passes.push(seed::QUANTIZE);
+        }
         passes
     }
 
@@ -206,6 +217,7 @@ impl Loaded {
         for metric in wanted.chain(limited).chain(&baseline) {
             let is_known = SOFTWARE_METRICS.contains(&metric.as_str())
                 || ZeroCost::named(metric).is_some()
+                || MEASURED.contains(&metric.as_str())
                 || search.analyses.iter().any(|step| step.name == *metric);
             if !is_known && is_pass(metric) {
                 let args = Json::Object(serde_json::Map::new());
@@ -235,7 +247,11 @@ impl Loaded {
             return Ok(());
         };
         let scored = search.zero_cost.iter().map(|metric| metric.name());
-        let measured: Vec<&str> = measured.into_iter().chain(scored).collect();
+        let measured: Vec<&str> = measured
+            .into_iter()
+            .chain(scored)
+            .chain(search.measured.before_training().iter().copied())
+            .collect();
         let limited = search.constraints.iter().find(|constraint| {
             let metric = constraint.metric.as_str();
             !measured.contains(&metric)
@@ -245,7 +261,10 @@ impl Loaded {
             let key = format!("search.constraints.{}", constraint.key());
             let measurable = measurable();
             let hint = missing(metric, &measured, &measurable);
-            let what = if SOFTWARE_METRICS.contains(&metric) {
+            let mut trained = SOFTWARE_METRICS
+                .into_iter()
+                .chain(search.measured.after_training().iter().copied());
+            let what = if trained.any(|name| name == metric) {
                 format!("`{key}`: `{metric}` is known only after training")
             } else if measurable.iter().any(|(name, _)| name == metric) {
                 format!("`{key}`: nothing measures `{metric}`")
@@ -254,7 +273,11 @@ impl Loaded {
             };
             return Err(self.blame(Subject::Key(&key), what, Some(hint)));
         }
-        let known: Vec<&str> = SOFTWARE_METRICS.into_iter().chain(measured).collect();
+        let known: Vec<&str> = SOFTWARE_METRICS
+            .into_iter()
+            .chain(measured)
+            .chain(search.measured.after_training().iter().copied())
+            .collect();
         let metrics = search
             .goal
             .objectives
@@ -306,13 +329,18 @@ impl Loaded {
 
     fn space_pass_origin(&self, pass: &str) -> Option<&Origin> {
         let search = self.study.search.as_ref()?;
-        search.space.seeds.iter().find_map(|seed| {
+        let in_seeds = search.space.seeds.iter().find_map(|seed| {
             let group = seed
                 .groups
                 .iter()
                 .find(|group| group.pass.as_deref() == Some(pass))?;
             let path = section::join("search.search_space.seed", &seed.key);
             self.places.get(&section::join(&path, &group.table))
+        });
+        let is_format = pass == seed::QUANTIZE;
+        in_seeds.or_else(|| {
+            let formats = self.places.get("search.search_space.formats");
+            formats.filter(|_| is_format)
         })
     }
 

@@ -11,6 +11,7 @@ use super::defaults;
 use super::error::{Notice, StudyError};
 use super::file::Raw;
 use super::goal::{self, Goal};
+use super::measured::Measured;
 use super::passes::{self, PassStep};
 use super::pruner;
 use super::recipe::{falls_in_steps, note_idle_steps, read_recipe};
@@ -31,6 +32,8 @@ pub(crate) struct Search {
     pub(crate) goal: Goal,
     /// The analyses that measure every candidate (`hw_runner`), in order.
     pub(crate) analyses: Vec<PassStep>,
+    /// What the program measures of every candidate.
+    pub(crate) measured: Measured,
     /// What candidates must not exceed.
     pub(crate) constraints: Vec<Constraint>,
     /// What one batch says of every candidate before it is trained: what is asked for, or is an
@@ -107,7 +110,9 @@ pub(super) fn read(
     let settings = Json::Object(settings.collect());
     let goal = goal::read(&table.section("metrics")?, &mut setup, notices)?;
     let zero_cost = zero_cost::wanted(&zero_cost, &goal, &constraints);
-    let analyses = passes::read(&table.section("hw_runner")?)?;
+    let runner = table.section("hw_runner")?;
+    let mut analyses = passes::read(&runner)?;
+    let measured = Measured::take(&runner, &mut analyses, &goal, &constraints)?;
     let pruner = pruner::read(table.section("pruner")?)?;
     let pruner_item = table.item("pruner");
     let recipe = read_sw_runner(table.section("sw_runner")?, recipe, notices)?;
@@ -149,6 +154,7 @@ pub(super) fn read(
         settings,
         goal,
         analyses,
+        measured,
         constraints,
         zero_cost,
         pruner,

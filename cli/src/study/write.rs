@@ -153,6 +153,10 @@ impl Text {
             self.table(&["search", "strategy", "hw_runner", &step.name]);
             self.fields(&step.args);
         }
+        for (name, args) in search.measured.tables() {
+            self.table(&["search", "strategy", "hw_runner", name]);
+            self.fields(&args);
+        }
         if let Some(pruner) = &search.pruner {
             self.table(&["search", "strategy", "pruner"]);
             self.fields(&json!(pruner));
@@ -190,6 +194,13 @@ impl Text {
             "graph"
         };
         self.line("name", &name.into());
+        let formats = space.formats.iter().flat_map(|group| &group.fields);
+        for field in formats {
+            self.line("formats", &choices(&field.choices));
+        }
+        if !space.ties.is_empty() {
+            self.line("tie", &json!(space.ties));
+        }
         self.table(&["search", "search_space", "setup"]);
         self.line("by", &space.by.word().into());
         for seed in &space.seeds {
@@ -209,6 +220,13 @@ impl Text {
 fn choices(choices: &Choices) -> Json {
     match choices {
         Choices::List(values) => values.iter().cloned().map(Json::from).collect(),
+        Choices::Records(records) => {
+            let records = records.iter().map(|record| {
+                let fields = record.0.iter().cloned();
+                Json::Object(fields.map(|(name, value)| (name, value.into())).collect())
+            });
+            records.collect()
+        }
         Choices::Range(Domain::Int {
             low,
             high,

@@ -13,9 +13,10 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
-use super::super::choices::Choices;
+use super::super::choices::{Choices, Record};
 use super::super::constraint::{Constraint, Side};
 use super::super::goal::Goal;
+use super::super::measured::{LatencyArgs, Measured};
 use super::super::resolve::{Accelerator, DatasetSpec, ModelSpec};
 use super::super::search::Search;
 use super::super::seed::{By, Field, Group, Seed, SpaceSpec};
@@ -231,7 +232,17 @@ fn choices() -> impl Strategy<Value = Choices> {
             })
         },
     );
-    prop_oneof![list, int, float]
+    let record = btree_map(texts(), values(), 1..3);
+    let records = vec(record, 1..3).prop_map(|records| {
+        let records = records.into_iter();
+        let mut records: Vec<Record> = records
+            .map(|record| Record(record.into_iter().collect()))
+            .collect();
+        records.sort_by_key(Record::to_string);
+        records.dedup_by_key(|record| record.to_string());
+        Choices::Records(records)
+    });
+    prop_oneof![list, int, float, records]
 }
 
 fn groups() -> impl Strategy<Value = Vec<Group>> {
@@ -274,12 +285,29 @@ fn groups() -> impl Strategy<Value = Vec<Group>> {
 
 fn spaces() -> impl Strategy<Value = SpaceSpec> {
     let by = prop_oneof![Just(By::Name), Just(By::Type)];
-    (by, btree_map(texts(), groups(), 0..3)).prop_map(|(by, seeds)| SpaceSpec {
+    let presets = vec(texts(), 1..3).prop_map(|mut names| {
+        names.sort();
+        names.dedup();
+        let field = Field {
+            name: "format".to_owned(),
+            choices: Choices::List(names.into_iter().map(Value::Text).collect()),
+        };
+        Group {
+            table: "quantize".to_owned(),
+            pass: Some("quantize".to_owned()),
+            fields: vec![field],
+        }
+    });
+    let ties = vec(vec(texts(), 0..3), 0..3);
+    let seeds = btree_map(texts(), groups(), 0..3);
+    (by, seeds, option::of(presets), ties).prop_map(|(by, seeds, formats, ties)| SpaceSpec {
         by,
         seeds: seeds
             .into_iter()
             .map(|(key, groups)| Seed { key, groups })
             .collect(),
+        formats,
+        ties,
     })
 }
 
@@ -352,6 +380,13 @@ fn inherits() -> impl Strategy<Value = How> {
     })
 }
 
+fn measured() -> impl Strategy<Value = Measured> {
+    (option::of((sizes(), sizes())), any::<bool>()).prop_map(|(latency, trained_ebops)| Measured {
+        latency: latency.map(|(batch_size, n_runs)| LatencyArgs { batch_size, n_runs }),
+        trained_ebops,
+    })
+}
+
 fn zero_costs() -> impl Strategy<Value = Vec<ZeroCost>> {
     subsequence(ZeroCost::ALL.to_vec(), 0..=ZeroCost::ALL.len())
 }
@@ -373,10 +408,15 @@ fn searches() -> impl Strategy<Value = Search> {
         goals(),
         steps(),
         recipes(Just(None).boxed()),
-        (budget, (constraints(), pruners(), inherits(), zero_costs())),
+        (
+            budget,
+            (constraints(), pruners(), inherits(), zero_costs()),
+            measured(),
+        ),
     )
         .prop_map(
-            |(space, strategy, goal, analyses, recipe, (budget, rest))| Search {
+            |(space, strategy, goal, analyses, recipe, (budget, rest, measured))| Search {
+                measured,
                 zero_cost: rest.3,
                 space,
                 strategy: strategy.0,
