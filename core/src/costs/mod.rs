@@ -1,10 +1,29 @@
 //! What a network costs, from its graph alone.
+//!
+//! One formula a file, each with its source. What they have in common: the bits of a weight, a bias
+//! or of what a node reads are those of the format noted for that operand, 32 where none is noted;
+//! bits that a block shares count where numbers are kept, not where they are computed with.
+
+mod activations;
+mod bops;
+mod ebops;
+mod energy;
+mod finn;
+mod layers;
+mod roofline;
 
 use serde::{Deserialize, Serialize};
 
 use crate::formats::Layout;
-use crate::graph::{Graph, Node, Op};
+use crate::graph::{Graph, Op};
 use crate::weights::{is_buffer, tensors};
+
+pub use activations::peak_activation_bits;
+pub use bops::{bops, bops_baskin};
+pub use ebops::{Ebops, ebops, ebops_of_weights};
+pub use energy::{Energy, energy};
+pub use finn::{Finn, Folding, finn};
+pub use roofline::{Bound, Target, Time, roofline};
 
 /// The costs of a graph, node by node and in total, for one input.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,18 +67,25 @@ pub struct Cost {
     /// 32 where none is noted, with the exponents and scales that blocks of them share. Running
     /// statistics do not count, since they fold into the scale and shift.
     pub weight_bits: u64,
+    /// Of these, the bits of the weights of linear layers and convolutions.
+    pub kernel_bits: u64,
+    /// Of these, the bits of the biases of linear layers and convolutions.
+    pub bias_bits: u64,
     /// Bits of the result: its values in the widest format in which a reader takes it (operand
-    /// `data_in`), 32 where a reader notes none.
+    /// `data_in`), 32 where a reader notes none. A reader that only picks values and notes no format
+    /// (relu, max pool, flatten, dropout, concatenation) takes it as its own readers do.
     pub activation_bits: u64,
 }
 
 impl Costs {
     /// Returns the costs of a graph.
     pub fn of(graph: &Graph) -> Self {
-        let nodes: Vec<NodeCost> = (0..graph.nodes().len())
-            .map(|idx| NodeCost {
-                node: graph.nodes()[idx].name.clone(),
-                cost: cost(graph, idx),
+        let activation_bits = activations::bits(graph);
+        let nodes = graph.nodes().iter().zip(activation_bits).enumerate();
+        let nodes: Vec<NodeCost> = nodes
+            .map(|(idx, (node, activation_bits))| NodeCost {
+                node: node.name.clone(),
+                cost: cost(graph, idx, activation_bits),
             })
             .collect();
         let total = nodes
@@ -78,23 +104,33 @@ impl Cost {
             macs: self.macs.saturating_add(other.macs),
             flops: self.flops.saturating_add(other.flops),
             weight_bits: self.weight_bits.saturating_add(other.weight_bits),
+            kernel_bits: self.kernel_bits.saturating_add(other.kernel_bits),
+            bias_bits: self.bias_bits.saturating_add(other.bias_bits),
             activation_bits: self.activation_bits.saturating_add(other.activation_bits),
         }
     }
 }
 
-fn cost(graph: &Graph, idx: usize) -> Cost {
+fn cost(graph: &Graph, idx: usize, activation_bits: u64) -> Cost {
     let node = &graph.nodes()[idx];
-    let mut cost = Cost::default();
+    let is_layer = layers::is_layer(&node.op);
+    let mut cost = Cost {
+        activation_bits,
+        ..Cost::default()
+    };
     for (name, shape) in tensors(node) {
         let size = product(&shape);
         if is_buffer(name) {
             cost.buffers += size;
         } else {
             cost.params += size;
-            cost.weight_bits = cost
-                .weight_bits
-                .saturating_add(node.annotations.bits_of(name, Layout::of_tensor(&shape)));
+            let bits = node.annotations.bits_of(name, Layout::of_tensor(&shape));
+            cost.weight_bits = cost.weight_bits.saturating_add(bits);
+            match name {
+                "weight" if is_layer => cost.kernel_bits = bits,
+                "bias" if is_layer => cost.bias_bits = bits,
+                _ => {}
+            }
         }
     }
     if !node.annotations.frozen {
@@ -102,7 +138,6 @@ fn cost(graph: &Graph, idx: usize) -> Cost {
     }
     cost.macs = macs(graph, idx);
     cost.flops = flops(graph, idx, cost.macs);
-    cost.activation_bits = activation_bits(graph, idx);
     cost
 }
 
@@ -138,23 +173,6 @@ fn flops(graph: &Graph, idx: usize, macs: u64) -> u64 {
     }
 }
 
-fn activation_bits(graph: &Graph, idx: usize) -> u64 {
-    let node = &graph.nodes()[idx];
-    if !makes_values(node) {
-        return 0;
-    }
-    let layout = Layout::of_rows(1, graph.shape(idx));
-    let readers = graph
-        .consumers(&node.name)
-        .map(|reader| reader.annotations.bits_of("data_in", layout));
-    readers.max().unwrap_or(32 * layout.len() as u64)
-}
-
-/// Returns whether a node's result is new memory rather than another view of its input.
-fn makes_values(node: &Node) -> bool {
-    !matches!(node.op, Op::Flatten | Op::Dropout { .. } | Op::Output)
-}
-
 fn product(sizes: &[usize]) -> u64 {
     sizes
         .iter()
@@ -162,56 +180,4 @@ fn product(sizes: &[usize]) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn total(text: &str) -> Cost {
-        Costs::of(&text.parse().unwrap()).total
-    }
-
-    #[test]
-    fn counts_the_network_of_the_seed() {
-        // reference: PyTorch counts 661 parameters, and 16*16 + 16*16 + 16*5 multiplications.
-        let cost = total(
-            "x = input[16]
-             a = batch_norm(x)
-             b = relu(a)
-             c = linear(b, out=16)
-             d = relu(c)
-             e = linear(d, out=16)
-             f = relu(e)
-             g = linear(f, out=5)
-             h = relu(g)
-             y = output(h)",
-        );
-        assert_eq!((cost.params, cost.buffers, cost.macs), (661, 32, 592));
-        assert_eq!(cost.flops, 2 * 592 + 37 + 2 * 16 + (16 + 16 + 16 + 5));
-        assert_eq!(cost.weight_bits, 661 * 32);
-    }
-
-    #[test]
-    fn counts_a_grouped_convolution() {
-        let cost = total(
-            "x = input[4, 8, 8]\nc = conv2d(x, out=8, kernel=3, padding=1, groups=2)\ny = output(c)",
-        );
-        assert_eq!(cost.params, 8 * 2 * 9 + 8);
-        assert_eq!(cost.macs, 8 * 2 * 9 * 64);
-    }
-
-    #[test]
-    fn formats_change_bits_and_nothing_else() {
-        let float = total("x = input[4]\na = linear(x, out=8)\ny = output(a)");
-        let fixed = total(
-            "x = input[4]\na = linear(x, out=8) @ weight=integer(4) bias=integer(8) data_in=integer(6)\ny = output(a)",
-        );
-        assert_eq!(fixed.weight_bits, 32 * 4 + 8 * 8);
-        assert_eq!(fixed.activation_bits, 4 * 6 + 8 * 32);
-        assert_eq!((fixed.macs, fixed.params), (float.macs, float.params));
-    }
-
-    #[test]
-    fn frozen_nodes_have_no_trainable_parameters() {
-        let cost = total("x = input[4]\na = linear(x, out=8) @ frozen\ny = output(a)");
-        assert_eq!((cost.params, cost.trainable_params), (40, 0));
-    }
-}
+mod tests;
