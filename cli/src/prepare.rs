@@ -110,6 +110,23 @@ pub(crate) fn blamed(error: StudyError) -> anyhow::Error {
     maybe_hinted(error, hint)
 }
 
+/// Gives passes and analyses what they take of `[target]`.
+pub(crate) fn aim(loaded: &mut Loaded, registry: &Registry) -> Result<()> {
+    let passes = || {
+        let entries = registry.entries().iter();
+        entries.filter(|entry| entry.manifest.kind == Kind::Pass)
+    };
+    let schema = |name: &str| {
+        let found = registry.find(Kind::Pass, name).ok();
+        found.map(|entry| &entry.manifest.schema)
+    };
+    let all = passes().map(|entry| &entry.manifest.schema);
+    for notice in loaded.aim(schema, all).map_err(blamed)? {
+        eprintln!("note: {notice}");
+    }
+    Ok(())
+}
+
 /// Checks that a name of the study stands for an item, and blames its line where it does not.
 pub(crate) fn known(
     loaded: &Loaded,

@@ -43,10 +43,11 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<ExitCode> {
     let TrainArgs { run: args, save } = args;
-    let loaded = prepare::study(args, &prepare::run_options(args), Verb::Train)?;
-    let study = &loaded.study;
+    let mut loaded = prepare::study(args, &prepare::run_options(args), Verb::Train)?;
     let registry = &plugins.registry;
     passes::check_names(&loaded, registry)?;
+    prepare::aim(&mut loaded, registry)?;
+    let study = &loaded.study;
     let base = prepare::base(&loaded, registry, environment, Network::OfModel)?;
     let graph = passes::apply_all(&loaded, registry, &base)?.graph;
     let engines = prepare::engines(&loaded, registry, &graph, Some(1));

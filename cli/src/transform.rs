@@ -40,8 +40,10 @@ pub(crate) fn run(
     format: Format,
 ) -> Result<ExitCode> {
     let options = prepare::run_options(&args.run);
-    let loaded = prepare::study(&args.run, &options, Verb::Transform)?;
+    let mut loaded = prepare::study(&args.run, &options, Verb::Transform)?;
     let registry = &plugins.registry;
+    passes::check_names(&loaded, registry)?;
+    prepare::aim(&mut loaded, registry)?;
     let base = || prepare::base(&loaded, registry, environment, Network::OfCheckpoint);
     if args.groups {
         if !loaded.study.passes.is_empty() {
@@ -70,7 +72,6 @@ pub(crate) fn run(
     if let Some(file) = &args.save {
         files::can_be_written(file)?;
     }
-    passes::check_names(&loaded, registry)?;
     let base = base()?;
     let Passed {
         mut graph,

@@ -60,6 +60,7 @@ pub(crate) fn run(
     let registry = &plugins.registry;
     let mut loaded = prepare::study(&args.run, &prepare::search_options(args), Verb::Search)?;
     loaded.add_analyses(|name| registry.find(Kind::Pass, name).is_ok());
+    prepare::aim(&mut loaded, registry)?;
     let Some(search) = loaded.study.search.clone() else {
         let hint = "add `[search.search_space]` to the study file, or leave out `--config` for the \
                     default study";
