@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::plugin::PluginCommand;
@@ -32,20 +33,34 @@ pub(crate) struct GlobalArgs {
     #[arg(long = "plugin-dir", value_name = "DIR", global = true)]
     pub(crate) plugin_dirs: Vec<PathBuf>,
     /// Print tables as text or JSON
-    #[arg(long, value_enum, default_value_t = Format::Text, global = true)]
-    pub(crate) format: Format,
+    // A text, so that `export`, which writes other things in formats, can have a flag of this name.
+    #[arg(long, value_name = "FORMAT", default_value = "text", global = true, value_parser = [
+        PossibleValue::new("text").help("For people"),
+        PossibleValue::new("json").help("For programs"),
+    ])]
+    pub(crate) format: String,
     /// Say more on stderr; twice for everything
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub(crate) verbose: u8,
 }
 
 /// How tables are printed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Format {
     /// For people
     Text,
     /// For programs
     Json,
+}
+
+impl GlobalArgs {
+    /// Returns how tables are printed.
+    pub(crate) fn format(&self) -> Format {
+        match self.format.as_str() {
+            "json" => Format::Json,
+            _ => Format::Text,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -89,6 +104,16 @@ with widen.toml:
   seq_blocks_2.factor = 2
   seq_blocks_4.factor = 4")]
     Transform(TransformArgs),
+    /// Write a trained network for other tools
+    #[command(after_help = "Examples:
+  firebrick export firebrick_output/jsc-d_jets-sim/checkpoints/best.safetensors
+  firebrick export best.safetensors --format onnx --output network.onnx
+  firebrick export best.safetensors --format json     for programs that generate hardware
+
+Formats: qonnx says every number format, and hls4ml_config.yml is put beside it; onnx is of
+float32; safetensors are the weights as they are stored. The file is checked before it is
+written. What a format can't say is refused.")]
+    Export(ExportArgs),
     /// List what there is: models, passes, strategies, engines, datasets
     #[command(after_help = "Examples:
   firebrick list
@@ -124,6 +149,21 @@ with widen.toml:
         #[arg(value_enum)]
         shell: clap_complete::Shell,
     },
+}
+
+/// What an export is about.
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The checkpoint, as `train` and `search` write them
+    #[arg(value_name = "CHECKPOINT")]
+    pub(crate) checkpoint: PathBuf,
+    /// What to write
+    #[arg(id = "format", long, value_name = "FORMAT", default_value = "qonnx",
+        value_parser = ["qonnx", "onnx", "safetensors", "json"])]
+    pub(crate) format: String,
+    /// Write this file instead of one beside the checkpoint
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
 }
 
 /// What a training is about.

@@ -20,6 +20,7 @@ mod study;
 mod training;
 
 mod data;
+mod export;
 mod judge;
 mod list;
 mod plugin;
@@ -62,13 +63,14 @@ fn run(cli: &Cli) -> Result<ExitCode> {
         return Err(anyhow::anyhow!(what));
     }
     let environment = Environment::read(&cli.global.plugin_dirs);
-    let format = cli.global.format;
+    let format = cli.global.format();
     let load = || Plugins::load(&environment.plugin_dirs);
     match &cli.command {
         Command::Search(args) => search::run(args, &environment, &load(), format),
         Command::Train(args) => train::run(args, &environment, &load(), format),
         Command::Test(args) => judge::run(args, &environment, &load(), format),
         Command::Transform(args) => transform::run(args, &environment, &load(), format),
+        Command::Export(args) => export::run(args),
         Command::List { what } => {
             list::run(&load().registry, *what, format);
             Ok(ExitCode::SUCCESS)

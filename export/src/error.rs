@@ -32,6 +32,16 @@ pub enum ExportError {
         /// What the user could do about it.
         hint: Option<String>,
     },
+    /// An operand is float32, where all must have number formats.
+    #[error("node `{node}` ({op}) can't be exported: `{operand}` is float32")]
+    Float32 {
+        /// The node.
+        node: String,
+        /// Its type.
+        op: &'static str,
+        /// The operand.
+        operand: String,
+    },
     /// The file that was written computes something else than the network.
     #[error(
         "the {format} file computes {found:?} at output {output} of row {row}, the network \
@@ -64,6 +74,7 @@ impl ExportError {
     pub fn hint(&self) -> Option<String> {
         match self {
             Self::Refused { hint, .. } => hint.clone(),
+            Self::Float32 { op, operand, .. } => Some(for_float32(op, operand).to_owned()),
             Self::Operand {
                 source: OperandError::Format { source, .. },
                 ..
@@ -78,4 +89,20 @@ impl ExportError {
 
 fn of(operand: Option<&str>) -> String {
     operand.map_or_else(String::new, |operand| format!("`{operand}` "))
+}
+
+fn for_float32(op: &str, operand: &str) -> &'static str {
+    match (op, operand) {
+        (_, "data_in") => {
+            "give the nodes that compute with the network's input a format for `data_in`, with the \
+             pass `quantize`"
+        }
+        ("batch_norm", _) => {
+            "give its `weight` and `bias` formats with the pass `quantize`, or take it into the \
+             layer before it with the pass `fold_batch_norm`"
+        }
+        _ => {
+            "give it a format with the pass `quantize`, for example `name = \"integer\"` and a width"
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! Fixed-point formats as sets of whole numbers.
 
 use firebrick_core::formats::{FixedPoint, Quantizer};
-use firebrick_core::graph::NumberFormat;
+use firebrick_core::graph::{NumberFormat, Scale};
+use serde::Serialize;
 
 /// The numbers of a fixed-point format: whole numbers `k` of a width, each meaning
 /// `k * 2^-frac_width`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Grid {
     /// Bits of a number, sign included.
     pub width: u32,
@@ -15,9 +16,33 @@ pub struct Grid {
     pub signed: bool,
     /// Whether the smallest number, which has no opposite, is left out.
     pub narrow: bool,
+    /// Whether -1 and 1 are the only numbers, of one bit: what is 0 or above is stored as 1.
+    pub bipolar: bool,
 }
 
 impl Grid {
+    /// -1, 0 and 1.
+    const TERNARY: Self = Self {
+        width: 2,
+        frac_width: 0,
+        signed: true,
+        narrow: true,
+        bipolar: false,
+    };
+    /// -1 and 1.
+    const BIPOLAR: Self = Self {
+        width: 1,
+        bipolar: true,
+        ..Self::TERNARY
+    };
+    /// 0 and 1.
+    const BIT: Self = Self {
+        width: 1,
+        signed: false,
+        narrow: false,
+        ..Self::TERNARY
+    };
+
     /// Returns the grid that learned numbers lie on, `None` where their format has none.
     ///
     /// `numbers` are what is stored already: the levels of `ternary` and `binary` are multiplied with
@@ -27,31 +52,36 @@ impl Grid {
         quantizer: &Quantizer,
         numbers: &[f32],
     ) -> Option<Self> {
-        if let Quantizer::FixedPoint(format) = quantizer {
-            return Some(Self::of_fixed_point(format));
-        }
-        if !matches!(format.name.as_str(), "ternary" | "binary") {
-            return None;
-        }
-        let most = numbers.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
-        let exponent = match most > 0.0 {
-            true => exponent_of_power_of_two(most)?,
-            false => 0,
+        let levels = match quantizer {
+            Quantizer::FixedPoint(format) => return Some(Self::of_fixed_point(format)),
+            Quantizer::Ternary(_) => Self::TERNARY,
+            Quantizer::Binary(_) if !format.signed => Self::BIT,
+            Quantizer::Binary(_) => Self::BIPOLAR,
+            _ => return None,
         };
-        let levels = Self {
-            width: 2,
-            frac_width: -exponent,
-            signed: true,
-            narrow: true,
+        let level = numbers.iter().fold(0.0, |most: f32, x| most.max(x.abs()));
+        let grid = match level > 0.0 {
+            true => Self {
+                frac_width: -exponent_of_power_of_two(level)?,
+                ..levels
+            },
+            // A mean of nothing but zeros.
+            false => Self::TERNARY,
         };
-        let fits = numbers.iter().all(|x| levels.find(*x).is_some());
-        fits.then_some(levels)
+        let fits = numbers.iter().all(|x| grid.find(*x).is_some());
+        fits.then_some(grid)
     }
 
     /// Returns the grid that activations are stored on, `None` where their format has none.
-    pub(crate) fn of_activations(quantizer: &Quantizer) -> Option<Self> {
+    pub(crate) fn of_activations(format: &NumberFormat, quantizer: &Quantizer) -> Option<Self> {
+        let is_one = format.scale.unwrap_or(Scale::One) == Scale::One;
         match quantizer {
             Quantizer::FixedPoint(format) => Some(Self::of_fixed_point(format)),
+            // Above a half lies what is rounded to 1: the half goes to the even 0.
+            Quantizer::Ternary(_) if format.scale == Some(Scale::One) && !format.mase => {
+                Some(Self::TERNARY)
+            }
+            Quantizer::Binary(_) if is_one && format.signed => Some(Self::BIPOLAR),
             _ => None,
         }
     }
@@ -62,20 +92,25 @@ impl Grid {
             frac_width: format.frac_width(),
             signed: format.is_signed(),
             narrow: false,
+            bipolar: false,
         }
     }
 
     /// Returns the smallest number, in steps.
     pub fn least(&self) -> i64 {
-        match self.signed {
-            true => -(1 << (self.width - 1)) + i64::from(self.narrow),
-            false => 0,
+        match (self.bipolar, self.signed) {
+            (true, _) => -1,
+            (_, true) => -(1 << (self.width - 1)) + i64::from(self.narrow),
+            (_, false) => 0,
         }
     }
 
     /// Returns the largest number, in steps.
     pub fn most(&self) -> i64 {
-        (1 << (self.width - u32::from(self.signed))) - 1
+        match self.bipolar {
+            true => 1,
+            false => (1 << (self.width - u32::from(self.signed))) - 1,
+        }
     }
 
     /// Returns the distance between neighbours.
@@ -85,6 +120,9 @@ impl Grid {
 
     /// Returns the whole number that a number is stored as, half to even, and clamped.
     pub(crate) fn store(&self, x: f32) -> i64 {
+        if self.bipolar {
+            return if x >= 0.0 { 1 } else { -1 };
+        }
         // Exact: a float32 times a power of two in float64's range.
         let steps = f64::from(x) * power_of_two(self.frac_width);
         let steps = steps.round_ties_even();
@@ -93,6 +131,9 @@ impl Grid {
 
     /// Returns the whole number that `k * 2^-frac_width` is stored as, half to even, and clamped.
     pub(crate) fn store_fixed(&self, k: i64, frac_width: i32) -> i64 {
+        if self.bipolar {
+            return if k >= 0 { 1 } else { -1 };
+        }
         let steps = match self.frac_width - frac_width {
             0 => k,
             left @ 1.. => shifted_left(k, left),
@@ -153,6 +194,7 @@ mod tests {
             frac_width,
             signed,
             narrow: false,
+            bipolar: false,
         }
     }
 

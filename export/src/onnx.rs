@@ -1,5 +1,7 @@
 //! A network as ONNX operations, those of its number formats left to who asks.
 
+use std::collections::BTreeMap;
+
 use firebrick_core::graph::{Node, Op};
 use firebrick_core::weights::Tensor;
 
@@ -20,7 +22,7 @@ pub(crate) trait Storing {
 
     /// Returns whether a batch normalisation has what remains of it, scale and shift: it is then
     /// written with mean 0, variance 1 and epsilon 0, so that `weight` and `bias` are these.
-    fn is_affine(&self, node: &Node) -> Result<bool, ExportError>;
+    fn is_affine(&self, node: &Node) -> bool;
 }
 
 /// An operand of a node, with the shape of its value.
@@ -45,8 +47,8 @@ impl Storing for Float {
         Ok(value.to_owned())
     }
 
-    fn is_affine(&self, _node: &Node) -> Result<bool, ExportError> {
-        Ok(false)
+    fn is_affine(&self, _node: &Node) -> bool {
+        false
     }
 }
 
@@ -78,15 +80,14 @@ pub(crate) fn write_stored(
         network,
         storing,
         builder,
+        results: Vec::new(),
+        taken: BTreeMap::new(),
     };
-    // What each node's result is called in the file.
-    let mut results: Vec<String> = Vec::new();
     for idx in 0..graph.nodes().len() {
-        let inputs = graph.producers(idx).map(|producer| &results[producer]);
-        let inputs: Vec<String> = inputs.cloned().collect();
-        results.push(writer.node(idx, &inputs)?);
+        let result = writer.node(idx)?;
+        writer.results.push(result);
     }
-    let output = results.pop().unwrap_or_default();
+    let output = writer.results.pop().unwrap_or_default();
     Ok(writer.builder.finish(&output))
 }
 
@@ -94,26 +95,70 @@ struct Writer<'a, S> {
     network: &'a Network<'a>,
     storing: &'a mut S,
     builder: Builder,
+    /// What each node's result is called in the file.
+    results: Vec<String>,
+    /// What results are called as they are taken: by producer and by what tells formats apart.
+    taken: BTreeMap<(usize, String), String>,
 }
 
 impl<S: Storing> Writer<'_, S> {
+    /// Returns the name of a result as a node takes it, stored once for all that take it alike.
+    fn take(&mut self, idx: usize, producer: usize) -> Result<String, ExportError> {
+        let graph = self.network.graph;
+        let node = &graph.nodes()[idx];
+        let quantizer = self.network.quantizer(node, "data_in")?;
+        let key = (producer, format!("{quantizer:?}"));
+        if let Some(taken) = self.taken.get(&key) {
+            return Ok(taken.clone());
+        }
+        let value = match self.is_forked_relu(producer) {
+            true => self.relu_again(producer)?,
+            false => self.results[producer].clone(),
+        };
+        let shape = batched(graph.shape(producer));
+        let operand = Operand {
+            node,
+            name: "data_in",
+            shape: &shape,
+            learned: None,
+        };
+        let taken = self.storing.store(&mut self.builder, &operand, &value)?;
+        self.taken.insert(key, taken.clone());
+        Ok(taken)
+    }
+
+    /// Returns whether a relu of features was taken already, in another format.
+    ///
+    /// hls4ml makes one layer of a relu and the `Quant` behind it, so that all other readers of
+    /// the relu would read what that one stores. (Of pictures neither form can be read.)
+    fn is_forked_relu(&self, producer: usize) -> bool {
+        let graph = self.network.graph;
+        let mut taken = self.taken.keys();
+        graph.nodes()[producer].op == Op::Relu
+            && graph.shape(producer).len() == 1
+            && taken.any(|(taken, _)| *taken == producer)
+    }
+
+    fn relu_again(&mut self, relu: usize) -> Result<String, ExportError> {
+        let graph = self.network.graph;
+        let producers: Vec<usize> = graph.producers(relu).collect();
+        let x = self.take(relu, producers[0])?;
+        let name = &graph.nodes()[relu].name;
+        let name = self.builder.free_name(&format!("{name}_again"));
+        let shape = batched(graph.shape(relu));
+        Ok(self.op(&name, "Relu", &[&x], Vec::new(), &shape))
+    }
+
     /// Adds a node, and returns the name of its result.
-    fn node(&mut self, idx: usize, inputs: &[String]) -> Result<String, ExportError> {
+    fn node(&mut self, idx: usize) -> Result<String, ExportError> {
         let graph = self.network.graph;
         let node = &graph.nodes()[idx];
         if matches!(node.op, Op::Input { .. }) {
             return Ok(node.name.clone());
         }
-        let mut stored = Vec::new();
-        for (input, shape) in inputs.iter().zip(graph.input_shapes(idx)) {
-            let operand = Operand {
-                node,
-                name: "data_in",
-                shape: &batched(shape),
-                learned: None,
-            };
-            stored.push(self.storing.store(&mut self.builder, &operand, input)?);
-        }
+        let producers: Vec<usize> = graph.producers(idx).collect();
+        let taken = producers.iter().map(|producer| self.take(idx, *producer));
+        let mut stored: Vec<String> = taken.collect::<Result<_, _>>()?;
         let x: Vec<&str> = stored.iter().map(String::as_str).collect();
         let shape = batched(graph.shape(idx));
         let name = node.name.as_str();
@@ -182,7 +227,7 @@ impl<S: Storing> Writer<'_, S> {
             Op::Concat => ("Concat", vec![int("axis", 1)]),
             // The input itself is no output. Otherwise no operation: hls4ml drops it, and with it
             // the name of the output.
-            Op::Output if *stored[0] == graph.nodes()[0].name => ("Identity", Vec::new()),
+            Op::Output if stored[0] == graph.nodes()[0].name => ("Identity", Vec::new()),
             Op::Output => return Ok(stored.swap_remove(0)),
         };
         Ok(self.op(name, op_type, &x, attributes, &shape))
@@ -213,7 +258,7 @@ impl<S: Storing> Writer<'_, S> {
         operand: &str,
         ordered: impl FnOnce(Tensor) -> Tensor,
     ) -> Result<String, ExportError> {
-        let tensor = self.network.learned(node, operand)?;
+        let tensor = self.network.stored(node, operand)?;
         let missing = || refused(node, Some(operand), "is missing", None);
         let tensor = ordered(tensor.ok_or_else(missing)?);
         let wanted = format!("{}_{operand}", node.name);
@@ -247,7 +292,7 @@ impl<S: Storing> Writer<'_, S> {
     ) -> Result<String, ExportError> {
         let name = node.name.as_str();
         let mut inputs = vec![x.to_owned()];
-        let is_affine = self.storing.is_affine(node)?;
+        let is_affine = self.storing.is_affine(node);
         if is_affine {
             let n_channels = shape[1];
             inputs.push(self.learned(node, "weight", as_it_is)?);

@@ -1,7 +1,7 @@
 //! What nodes read and have learned, as it is stored.
 
-use firebrick_core::formats::{self, Layout, OperandError, Quantizer, scale_and_shift};
-use firebrick_core::graph::{Graph, Node, NumberFormat, Op};
+use firebrick_core::formats::{self, FormatError, OperandError, Quantizer};
+use firebrick_core::graph::{Graph, Node, NumberFormat};
 use firebrick_core::weights::{Tensor, Weights};
 
 use crate::error::ExportError;
@@ -32,63 +32,30 @@ impl<'a> Network<'a> {
         node: &Node,
         operand: &str,
     ) -> Result<Option<Quantizer>, ExportError> {
-        let Some(format) = node.annotations.formats.get(operand) else {
-            return Ok(None);
-        };
-        let step = formats::step_of(operand).and_then(|step| self.tensor(node, step));
-        let step = step.and_then(|tensor| tensor.data.first().copied());
-        let quantizer = Quantizer::of(format, step);
-        quantizer.map(Some).map_err(|source| ExportError::Operand {
-            node: node.name.clone(),
-            source: OperandError::Format {
-                operand: operand.to_owned(),
-                source,
-            },
-        })
+        let quantizer = formats::quantizer(node, operand, self.weights);
+        quantizer.map_err(|source| of_operand(node, operand, source))
     }
 
     /// Returns what a node has learned for an operand, as it is stored; that of a batch
     /// normalisation is its scale or shift. `None` where there is none, as without bias.
-    pub(crate) fn learned(
-        &self,
-        node: &Node,
-        operand: &str,
-    ) -> Result<Option<Tensor>, ExportError> {
-        let tensor = match &node.op {
-            Op::BatchNorm { eps, .. } => Some(self.affine(node, operand, *eps)),
-            _ => self.tensor(node, operand).cloned(),
-        };
-        let Some(mut tensor) = tensor else {
-            return Ok(None);
-        };
-        if let Some(quantizer) = self.quantizer(node, operand)? {
-            let float = tensor.data.clone();
-            let layout = Layout::of_tensor(&tensor.shape);
-            quantizer.quantize(&float, layout, &mut tensor.data);
-        }
-        Ok(Some(tensor))
+    pub(crate) fn stored(&self, node: &Node, operand: &str) -> Result<Option<Tensor>, ExportError> {
+        let stored = formats::stored(node, operand, self.weights);
+        stored.map_err(|source| of_operand(node, operand, source))
     }
 
-    /// Returns a tensor as it was learned.
+    /// Returns a tensor of the checkpoint, as it is.
     pub(crate) fn tensor(&self, node: &Node, name: &str) -> Option<&'a Tensor> {
         self.weights.get(&format!("{}.{name}", node.name))
     }
+}
 
-    fn affine(&self, node: &Node, operand: &str, eps: f64) -> Tensor {
-        let data = |name: &str| match self.tensor(node, name) {
-            Some(tensor) => tensor.data.as_slice(),
-            None => &[],
-        };
-        let statistics = ["weight", "bias", "running_mean", "running_var"].map(data);
-        let (scale, shift) = scale_and_shift(statistics, eps);
-        let data = match operand {
-            "weight" => scale,
-            _ => shift,
-        };
-        Tensor {
-            shape: vec![data.len()],
-            data,
-        }
+fn of_operand(node: &Node, operand: &str, source: FormatError) -> ExportError {
+    ExportError::Operand {
+        node: node.name.clone(),
+        source: OperandError::Format {
+            operand: operand.to_owned(),
+            source,
+        },
     }
 }
 
@@ -110,5 +77,14 @@ pub(crate) fn refused(
         operand: operand.map(str::to_owned),
         reason: reason.into(),
         hint: hint.map(str::to_owned),
+    }
+}
+
+/// Returns the refusal of an operand that has no format.
+pub(crate) fn float32(node: &Node, operand: &str) -> ExportError {
+    ExportError::Float32 {
+        node: node.name.clone(),
+        op: node.op.name(),
+        operand: operand.to_owned(),
     }
 }

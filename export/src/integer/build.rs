@@ -4,17 +4,15 @@ use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::weights::Weights;
 
 use super::bounds::Bounds;
-use super::{IntegerNode, IntegerOp, IntegerTensor, Window};
+use super::{IntegerNode, IntegerOp, IntegerTensor};
 use crate::error::ExportError;
 use crate::grid::Grid;
-use crate::operand::{Network, format, refused};
+use crate::kernels::Window;
+use crate::operand::{Network, float32, format, refused};
 
-const HINT_FORMAT: &str = "give it a fixed-point format with the pass `quantize`, for example \
-                           `name = \"integer\"` and a width";
-const HINT_BATCH_NORM: &str = "give its `weight` and `bias` formats with the pass `quantize`, or \
-                               take it into the layer before it with the pass `fold_batch_norm`";
-const HINT_INPUT: &str = "give the first node that computes with the network's input a format for \
-                          `data_in`";
+const HINT: &str = "give fewer bits to the formats of the nodes before it";
+const HINT_FORMAT: &str = "give it a fixed-point format: `integer`, or `ternary` or `binary` with \
+                           `scale` \"one\" or \"power_of_two\"";
 
 /// A value that nodes read: `None` where it is the network's input as it was given.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +48,7 @@ pub(super) fn build(graph: &Graph, weights: &Weights) -> Result<Vec<IntegerNode>
             let bits = value.bounds.bits();
             let reason =
                 format!("its result can need {bits} bits, more than the 54 with sign of a float64");
-            return Err(refused(node, None, reason, Some(HINT_FORMAT)));
+            return Err(refused(node, None, reason, Some(HINT)));
         }
         nodes.push(IntegerNode {
             name: node.name.clone(),
@@ -65,34 +63,29 @@ pub(super) fn build(graph: &Graph, weights: &Weights) -> Result<Vec<IntegerNode>
         });
         values.push(value);
     }
-    if let (Some(None), Some(output)) = (values.last(), graph.nodes().last()) {
-        let reason = "is the network's input in float32";
-        return Err(refused(output, Some("data_in"), reason, Some(HINT_INPUT)));
+    match (values.last(), graph.nodes().last()) {
+        (Some(None), Some(output)) => Err(float32(output, "data_in")),
+        _ => Ok(nodes),
     }
-    Ok(nodes)
 }
 
 /// Returns the grid of a node's inputs, `None` where they are taken as they are.
 fn activations(network: &Network<'_>, node: &Node) -> Result<Option<Grid>, ExportError> {
-    let Some(quantizer) = network.quantizer(node, "data_in")? else {
+    let quantizer = network.quantizer(node, "data_in")?;
+    let (Some(quantizer), Some(format)) = (quantizer, format(node, "data_in")) else {
         return Ok(None);
     };
-    match Grid::of_activations(&quantizer) {
-        Some(grid) => Ok(Some(grid)),
-        None => Err(no_fixed_point(node, "data_in")),
-    }
+    let grid = Grid::of_activations(format, &quantizer);
+    grid.map(Some)
+        .ok_or_else(|| no_fixed_point(node, "data_in"))
 }
 
 fn no_fixed_point(node: &Node, operand: &str) -> ExportError {
-    let reason = match format(node, operand) {
-        Some(format) => format!("is {format}, which is no fixed point"),
-        None => "is float32".to_owned(),
+    let Some(format) = format(node, operand) else {
+        return float32(node, operand);
     };
-    let hint = match node.op {
-        Op::BatchNorm { .. } if operand != "data_in" => HINT_BATCH_NORM,
-        _ => HINT_FORMAT,
-    };
-    refused(node, Some(operand), reason, Some(hint))
+    let reason = format!("is {format}, which is no fixed point");
+    refused(node, Some(operand), reason, Some(HINT_FORMAT))
 }
 
 /// Returns a value as a node takes it.
@@ -172,7 +165,7 @@ impl Layer<'_> {
             } => self.mean(window(kernel, stride, padding))?,
             Op::GlobalAvgPool => {
                 let places = [self.shapes[0][1], self.shapes[0][2]];
-                self.mean(window(&places, &[1, 1], &[0, 0]))?
+                self.mean(Window::whole(places))?
             }
             Op::Add => {
                 let (factors, values) = self.aligned()?;
@@ -199,15 +192,13 @@ impl Layer<'_> {
     }
 
     fn input(&self, idx: usize) -> Result<Value, ExportError> {
-        let reason = "is the network's input in float32";
-        self.inputs[idx]
-            .ok_or_else(|| refused(self.node, Some("data_in"), reason, Some(HINT_INPUT)))
+        self.inputs[idx].ok_or_else(|| float32(self.node, "data_in"))
     }
 
     /// Returns a number that did not overflow.
     fn must<T>(&self, number: Option<T>) -> Result<T, ExportError> {
         let reason = "its result can need more than 128 bits";
-        number.ok_or_else(|| refused(self.node, None, reason, Some(HINT_FORMAT)))
+        number.ok_or_else(|| refused(self.node, None, reason, Some(HINT)))
     }
 
     /// Returns `2^by`.
@@ -215,12 +206,12 @@ impl Layer<'_> {
         let factor = u32::try_from(by).ok().filter(|by| *by < 63);
         let reason = format!("its inputs are {by} binary places apart, more than 62");
         let factor = factor.map(|by| 1_i64 << by);
-        factor.ok_or_else(|| refused(self.node, None, reason, Some(HINT_FORMAT)))
+        factor.ok_or_else(|| refused(self.node, None, reason, Some(HINT)))
     }
 
     /// Returns a learned tensor in whole numbers, and keeps it.
     fn whole(&mut self, operand: &'static str) -> Result<Option<(Vec<i64>, i32)>, ExportError> {
-        let Some(tensor) = self.network.learned(self.node, operand)? else {
+        let Some(tensor) = self.network.stored(self.node, operand)? else {
             return Ok(None);
         };
         let grid = match (
@@ -293,7 +284,7 @@ impl Layer<'_> {
     /// Returns the mean over a window: sums, read with the binary point further left.
     fn mean(&self, window: Window) -> Result<(IntegerOp, Value), ExportError> {
         let input = self.input(0)?;
-        let n_values = window.kernel[0] * window.kernel[1];
+        let n_values = window.size();
         if !n_values.is_power_of_two() {
             let [height, width] = window.kernel;
             let reason = format!(

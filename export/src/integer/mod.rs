@@ -16,6 +16,7 @@ use firebrick_core::weights::Weights;
 
 use crate::error::ExportError;
 use crate::grid::{Grid, power_of_two};
+use crate::kernels::Window;
 use bounds::Bounds;
 
 /// A network all of whose numbers are fixed point, in whole numbers.
@@ -87,22 +88,20 @@ enum IntegerOp {
     Concat(Vec<i64>),
 }
 
-/// A window that slides over height and width.
-#[derive(Debug, Clone, Copy)]
-struct Window {
-    kernel: [usize; 2],
-    stride: [usize; 2],
-    padding: [usize; 2],
+impl IntegerNode {
+    /// Returns the bits of the largest number that its result can be, sign included.
+    pub fn bits(&self) -> u32 {
+        self.bounds.bits()
+    }
 }
 
 impl IntegerNetwork {
     /// Returns a network in whole numbers.
     ///
     /// # Errors
-    /// [`ExportError::Refused`] names the first node and operand that is not fixed point, a mean
-    /// over a number of values that is no power of two, and a sum that could need more than 53 bits
-    /// (beyond which a float64 does not hold it). [`ExportError::Weights`] if the weights do not
-    /// fit.
+    /// [`ExportError::Float32`] and [`ExportError::Refused`] name the first node and operand that is
+    /// not fixed point, a mean over a number of values that is no power of two, or a sum that could
+    /// need more bits than float64 has. [`ExportError::Weights`] if the weights do not fit.
     pub fn of(graph: &Graph, weights: &Weights) -> Result<Self, ExportError> {
         build::build(graph, weights).map(|nodes| Self { nodes })
     }
@@ -119,7 +118,7 @@ impl IntegerNetwork {
 
     /// Returns the bits of the largest number that could come up, sign included.
     pub fn bits_max(&self) -> u32 {
-        let bits = self.nodes.iter().map(|node| node.bounds.bits());
+        let bits = self.nodes.iter().map(IntegerNode::bits);
         bits.max().unwrap_or(0)
     }
 

@@ -1,0 +1,97 @@
+//! `hls4ml_config.yml`: how hls4ml is to read a QONNX file.
+//!
+//! # Source
+//! hls4ml 1.3, <https://fastmachinelearning.org/hls4ml/api/configuration.html>; what it does not
+//! take was found by comparing what it compiles with what we compute.
+
+use std::fmt::Write;
+
+use firebrick_core::graph::{Graph, NumberFormat, Op};
+
+/// What the file is called.
+pub const CONFIG: &str = "hls4ml_config.yml";
+
+/// Returns the configuration for a QONNX file of a name.
+///
+/// Numbers without a format of their own, which are the network's input and what batch
+/// normalisations multiply with, are of 64 bits, 32 of them behind the binary point: rows have to
+/// be multiples of `2^-32`. Every other type follows from the file.
+pub(crate) fn config(file: &str, project: &str, graph: &Graph) -> String {
+    let mut text = String::new();
+    if graph.input_shape().len() == 3 {
+        let _ = writeln!(
+            text,
+            "# hls4ml reads pictures with their channels last. Before it, apply qonnx's\n\
+             # ConvertToChannelsLastAndClean(make_input_channels_last=True) to the file, and give\n\
+             # rows as [height, width, channels]."
+        );
+    }
+    let _ = write!(
+        text,
+        "OnnxModel: {}\n\
+         OutputDir: {}\n\
+         ProjectName: {}\n\
+         Backend: Vitis\n\
+         Part: xcvu13p-flga2577-2-e\n\
+         ClockPeriod: 5\n\
+         IOType: io_parallel\n\
+         HLSConfig:\n  \
+           Model:\n    \
+             Precision: fixed<64,32>\n    \
+             ReuseFactor: 1\n    \
+             Strategy: Latency\n",
+        quoted(file),
+        quoted(&format!("{project}_hls4ml")),
+        quoted(project),
+    );
+    text
+}
+
+/// Returns why hls4ml does not compute what a network computes, although all of it is fixed point;
+/// nothing if it does.
+pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
+    let mut obstacles = Vec::new();
+    for (idx, node) in graph.nodes().iter().enumerate() {
+        let what = match &node.op {
+            Op::AvgPool { .. } | Op::GlobalAvgPool => Some("hls4ml 1.3 does not read means"),
+            Op::Conv2d {
+                in_channels,
+                out_channels,
+                groups,
+                ..
+            } if *groups > 1 && (groups != in_channels || groups != out_channels) => {
+                Some("hls4ml 1.3 reads one group or as many as channels")
+            }
+            _ if takes_bipolar(graph, idx) => Some("hls4ml 1.3 stores no activations as -1 and 1"),
+            _ if is_forked(graph, idx) => Some("hls4ml 1.3 reads a result in one format only"),
+            _ => None,
+        };
+        if let Some(what) = what {
+            obstacles.push(format!("node `{}` ({}): {what}", node.name, node.op.name()));
+        }
+    }
+    obstacles
+}
+
+fn takes_bipolar(graph: &Graph, idx: usize) -> bool {
+    let format = graph.nodes()[idx].annotations.formats.get("data_in");
+    format.is_some_and(|format| format.name == "binary")
+}
+
+/// Returns whether a result is read in several formats where that can't be written apart.
+fn is_forked(graph: &Graph, idx: usize) -> bool {
+    let node = &graph.nodes()[idx];
+    // A relu of features is written again for each format.
+    if node.op == Op::Relu && graph.shape(idx).len() == 1 {
+        return false;
+    }
+    let readers = graph.consumers(&node.name);
+    let mut formats = readers.map(|reader| reader.annotations.formats.get("data_in"));
+    let first: Option<Option<&NumberFormat>> = formats.next();
+    formats.any(|format| Some(format) != first)
+}
+
+/// Returns a text as YAML.
+fn quoted(text: &str) -> String {
+    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))
+}
