@@ -2,6 +2,7 @@
 
 mod by_node;
 mod channel_multiplier;
+mod quantize;
 
 mod average_bitwidth;
 mod macs;

@@ -83,6 +83,7 @@ fn every_pass_says_what_it_is() {
     channel_multiplier
     macs
     params
+    quantize
     redefine_linear_transform_pass
     redefine_vgg_pass
     size_bits
