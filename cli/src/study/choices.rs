@@ -1,11 +1,14 @@
-//! What a field can be: `[1, 2, 4]`, `2`, or `{ low = 1, high = 4 }`.
+//! What a field can be: `[1, 2, 4]`, `2`, `{ low = 1, high = 4 }`, or fields that go together:
+//! `[{ width = 16, frac_width = 8 }, { width = 8, frac_width = 6 }]`.
+
+use std::fmt;
 
 use firebrick_core::space::{Domain, Parameter, Space, SpaceError};
 use firebrick_core::value::Value;
 
 use super::error::StudyError;
 use super::file::{Item, Raw};
-use super::section::{Section, misfit};
+use super::section::{Section, join, misfit};
 
 /// What a field can be.
 #[derive(Debug, Clone, PartialEq)]
@@ -14,6 +17,24 @@ pub(crate) enum Choices {
     List(Vec<Value>),
     /// A number of this range.
     Range(Domain),
+    /// Several fields at once, as one of these distinct records says, at least one.
+    Records(Vec<Record>),
+}
+
+/// Values that go together, each with the rest of the name of its field: `width` in the record of
+/// `data_in` is `data_in_width`.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record(pub(crate) Vec<(String, Value)>);
+
+/// Writes the record as the value of a parameter: `width=16, frac_width=8`.
+impl fmt::Display for Record {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (idx, (name, value)) in self.0.iter().enumerate() {
+            let comma = if idx == 0 { "" } else { ", " };
+            write!(formatter, "{comma}{name}={value}")?;
+        }
+        Ok(())
+    }
 }
 
 impl Choices {
@@ -33,7 +54,48 @@ impl Choices {
             Self::List(values) => Domain::Categorical {
                 choices: values.clone(),
             },
+            Self::Records(records) => {
+                let shown = |record: &Record| Value::Text(record.to_string());
+                let choices = records.iter().map(shown).collect();
+                match is_ordered {
+                    true => Domain::Ordinal { choices },
+                    false => Domain::Categorical { choices },
+                }
+            }
         }
+    }
+
+    /// Returns the values of a list.
+    pub(super) fn listed(&self) -> &[Value] {
+        match self {
+            Self::List(values) => values,
+            Self::Range(_) | Self::Records(_) => &[],
+        }
+    }
+
+    /// Returns whether there is nothing to choose.
+    pub(super) fn is_single(&self) -> bool {
+        match self {
+            Self::List(values) => values.len() == 1,
+            Self::Records(records) => records.len() == 1,
+            Self::Range(_) => false,
+        }
+    }
+
+    /// Returns the names of the fields that this gives values, where it is under a name: records
+    /// have several.
+    pub(super) fn field_names(&self, name: &str) -> Vec<String> {
+        let Self::Records(records) = self else {
+            return vec![name.to_owned()];
+        };
+        let mut names: Vec<String> = Vec::new();
+        for (rest, _) in records.iter().flat_map(|record| &record.0) {
+            let field = format!("{name}_{rest}");
+            if !names.contains(&field) {
+                names.push(field);
+            }
+        }
+        names
     }
 
     /// Returns whether every value is a number above 0.
@@ -44,7 +106,7 @@ impl Choices {
                 .all(|value| value.as_f64().is_some_and(|number| number > 0.0)),
             Self::Range(Domain::Int { low, .. }) => *low > 0,
             Self::Range(Domain::Float { low, .. }) => *low > 0.0,
-            Self::Range(_) => false,
+            Self::Range(_) | Self::Records(_) => false,
         }
     }
 }
@@ -57,6 +119,9 @@ pub(super) fn read(path: &str, item: &Item) -> Result<Choices, StudyError> {
     let expected = "a list of choices or `{ low, high }`";
     let values = match &item.raw {
         Raw::Table(_) => return read_range(Section::of(path.to_owned(), item)?),
+        Raw::List(items) if items.iter().any(|item| matches!(item.raw, Raw::Table(_))) => {
+            return read_records(path, item, items);
+        }
         Raw::List(items) => {
             let values = items.iter().map(|item| {
                 value(&item.raw).ok_or_else(|| misfit(path, item, "a list of single values"))
@@ -70,6 +135,35 @@ pub(super) fn read(path: &str, item: &Item) -> Result<Choices, StudyError> {
     };
     check_domain(path, item, domain)?;
     Ok(Choices::List(values))
+}
+
+/// Reads fields that go together.
+fn read_records(path: &str, item: &Item, items: &[Item]) -> Result<Choices, StudyError> {
+    let mut records = Vec::with_capacity(items.len());
+    for item in items {
+        let Raw::Table(table) = &item.raw else {
+            return Err(misfit(
+                path,
+                item,
+                "a list of tables, as another entry is one",
+            ));
+        };
+        if table.0.is_empty() {
+            let what = format!("`{path}` has a table without fields");
+            return Err(StudyError::at(&item.origin, what));
+        }
+        let mut fields = Vec::with_capacity(table.0.len());
+        for entry in &table.0 {
+            let path = join(path, &entry.key);
+            let value = value(&entry.item.raw);
+            let value = value.ok_or_else(|| misfit(&path, &entry.item, "a single value"))?;
+            fields.push((entry.key.clone(), value));
+        }
+        records.push(Record(fields));
+    }
+    let choices = Choices::Records(records);
+    check_domain(path, item, choices.domain(false))?;
+    Ok(choices)
 }
 
 fn read_range(mut table: Section<'_>) -> Result<Choices, StudyError> {

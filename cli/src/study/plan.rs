@@ -1,67 +1,44 @@
 //! Which seed takes a node of a network, and what of it the passes can do there.
 
 mod keys;
+mod notes;
+mod planned;
+mod probe;
+mod tie;
 
 use std::collections::BTreeMap;
 
 use firebrick_core::channels::Lead;
 use firebrick_core::graph::{Graph, Node};
-use firebrick_core::pass::{Choice, Pass, PassError};
-use firebrick_core::space::{Condition, Domain, Parameter};
-use firebrick_core::value::{Params, Value};
+use firebrick_core::pass::{Choice, Pass};
+use firebrick_core::space::{Condition, Parameter};
+use firebrick_core::value::Value;
 
 use super::choices::Choices;
 use super::error::{Origin, StudyError};
-use super::seed::{self, By, CONFIG, Field, Group, Seed, SpaceSpec};
+use super::seed::{
+    self, By, CHANNEL_MULTIPLIER, CONFIG, Field, Group, QUANTIZE, Seed, SpaceSpec, mase_names,
+};
 use super::tied::{Asked, Clash, Tied};
-use super::{Loaded, Subject, section, space};
+use super::{Loaded, Subject, section};
+use planned::{PlannedField, exists};
+use probe::Tried;
+use tie::Shared;
+
+pub(super) use planned::Planned;
 
 /// Types of node that MASE quantises, as far as there are such ops: the ones that a seed in its
 /// spelling is about, and that its `best.json` lists.
 pub(super) const MASE_OPS: [&str; 4] = ["linear", "conv2d", "relu", "add"];
 
-/// A group of a seed at one node.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Planned {
-    /// The group, with the fields that the node has.
-    pub(super) group: Group,
-    /// One a field.
-    settings: Vec<Setting>,
-}
+/// Types of node that get the number formats of `formats`.
+const FORMATS_OPS: [&str; 2] = ["linear", "conv2d"];
 
-/// What a field of a node is.
-#[derive(Debug, Clone, PartialEq)]
-enum Setting {
-    /// Always the same.
-    Fixed(Value),
-    /// What the parameter of this name says.
-    Free(String),
-}
-
-impl Planned {
-    /// Returns whether the group is about a pass.
-    pub(super) fn is_of(&self, pass: &str) -> bool {
-        self.group.pass.as_deref() == Some(pass)
-    }
-
-    /// Returns the fields that exist under params, with their values.
-    pub(super) fn fields(&self, params: &Params) -> Vec<(&str, Value)> {
-        let mut fields: Vec<(&str, Value)> = Vec::new();
-        for (field, setting) in self.group.fields.iter().zip(&self.settings) {
-            let is_needed = match fields.first() {
-                Some(("name", name)) => self.group.needs(&field.name, name),
-                _ => true,
-            };
-            let value = match setting {
-                Setting::Fixed(value) => Some(value),
-                Setting::Free(parameter) => params.get(parameter),
-            };
-            if let (true, Some(value)) = (is_needed, value) {
-                fields.push((&field.name, value.clone()));
-            }
-        }
-        fields
-    }
+/// A group with the seed that has it: none where it is `formats`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) seed: Option<&'a Seed>,
+    pub(super) group: &'a Group,
 }
 
 /// What is looked at while the space is made.
@@ -73,6 +50,9 @@ pub(super) struct Planner<'a> {
     passes: &'a BTreeMap<String, Box<dyn Pass>>,
     choices: BTreeMap<&'a str, Vec<Choice>>,
     tied: Tied<'a>,
+    shared: Shared,
+    /// By the keys of a group, why nodes were passed over; none where one of them was not.
+    refusals: BTreeMap<String, Option<String>>,
 }
 
 impl<'a> Planner<'a> {
@@ -94,6 +74,8 @@ impl<'a> Planner<'a> {
             passes,
             choices: choices.collect(),
             tied: Tied::new(graph),
+            shared: Shared::default(),
+            refusals: BTreeMap::new(),
         }
     }
 
@@ -120,36 +102,27 @@ impl<'a> Planner<'a> {
         }
         for (group, field) in fields {
             let mut layers = self.layers_with(&group.table, &field.name);
-            layers.sort_by_key(|asked| is_default(asked.seed));
+            layers.sort_by_key(|asked| asked.given.is_default());
             if let Err(clash) = self.tied.add(&group.table, &field.name, &layers) {
-                return Err(self.clash(&clash, group, field));
+                return Err(self.clash(&clash, field));
             }
         }
-        Ok(())
-    }
-
-    /// Returns what is worth saying of layers that have no parameter of their own.
-    pub(super) fn notice(&self) -> Option<String> {
-        self.tied.notice()
+        self.share()
     }
 
     /// Returns the layers that a seed gives a field, in the order of the graph.
     fn layers_with(&self, table: &str, field: &str) -> Vec<Asked<'a>> {
         let mut layers = Vec::new();
         for (layer, node) in self.graph.nodes().iter().enumerate() {
-            let Some(seed) = self.seed_of(node) else {
-                continue;
-            };
-            for group in seed.groups.iter().filter(|group| group.table == table) {
-                let has = self
-                    .choice(group, field)
-                    .is_some_and(|choice| has_op(choice, node));
-                let field = group.fields.iter().find(|own| own.name == field);
-                if let (true, Some(field)) = (has, field) {
+            for given in self.given(node) {
+                let own = given.group.fields.iter().find(|own| own.name == field);
+                if let Some(own) = own.filter(|_| given.group.table == table)
+                    && self.has(given.group, own, node)
+                {
                     layers.push(Asked {
                         layer,
-                        seed,
-                        choices: &field.choices,
+                        given,
+                        choices: &own.choices,
                     });
                 }
             }
@@ -157,52 +130,83 @@ impl<'a> Planner<'a> {
         layers
     }
 
-    fn clash(&self, clash: &Clash<'_>, group: &Group, field: &Field) -> StudyError {
+    fn clash(&self, clash: &Clash<'_>, field: &Field) -> StudyError {
         let Clash(one, other) = clash;
-        let key = |asked: &Asked<'_>| path(asked.seed, group, Some(&field.name));
-        let line = match self.loaded.places.get(&key(one)) {
-            Some(Origin::Line(line)) => format!(" (line {line})"),
-            _ => String::new(),
-        };
+        let line = self.line(one.given, field);
         let [first, second] = [one, other].map(|asked| &self.graph.nodes()[asked.layer].name);
-        let name = format!("{}.{}", group.table, field.name);
+        let name = format!("{}.{}", one.given.group.table, field.name);
         let what = format!(
             "the channels of `{first}`{line} and `{second}` are tied, but `{name}` has other \
              choices for them"
         );
         let hint = "give both the same, or leave one out: it follows; `firebrick transform \
                     --groups` shows what is tied";
-        let key = key(other);
-        self.loaded
-            .blame(Subject::Key(&key), what, Some(hint.to_owned()))
+        self.blame(other.given, Some(field), what, Some(hint.to_owned()))
+    }
+
+    /// Returns the line of a field in brackets, if it is in a file.
+    fn line(&self, given: Given<'_>, field: &Field) -> String {
+        match self.loaded.places.get(&given.path(Some(&field.name))) {
+            Some(Origin::Line(line)) => format!(" (line {line})"),
+            _ => String::new(),
+        }
+    }
+
+    /// Returns an error about a group, or a field of it.
+    fn blame(
+        &self,
+        given: Given<'_>,
+        field: Option<&Field>,
+        what: String,
+        hint: Option<String>,
+    ) -> StudyError {
+        let key = given.path(field.map(|field| field.name.as_str()));
+        self.loaded.blame(Subject::Key(&key), what, hint)
     }
 
     /// Plans a node, adding its parameters.
     pub(super) fn plan(
-        &self,
+        &mut self,
         node: &Node,
         parameters: &mut Vec<Parameter>,
     ) -> Result<Vec<Planned>, StudyError> {
-        let seed = self.seed_of(node);
         let mut planned = Vec::new();
-        for (seed, group) in seed
-            .iter()
-            .flat_map(|seed| seed.groups.iter().map(|g| (*seed, g)))
-        {
-            if !self.is_about(group, node) {
+        for given in self.given(node) {
+            let (group, own) = self.plan_group(given, node, true);
+            let Some(group) = group else {
                 continue;
-            }
-            let (group, own) = self.plan_group(group, node);
-            if group.group.fields.is_empty() {
-                // Another layer decides all of it.
-                continue;
-            }
-            if self.can_change(seed, &group, node, &own)? {
-                parameters.extend(own);
-                planned.push(group);
+            };
+            let key = given.path(None);
+            match self.tried(given, &group, node, &own)? {
+                Tried::Fits => {
+                    self.refusals.insert(key, None);
+                    parameters.extend(own);
+                    planned.push(group);
+                }
+                Tried::Refused(reason) => {
+                    self.refusals.entry(key).or_insert(Some(reason));
+                }
             }
         }
         Ok(planned)
+    }
+
+    /// Returns the groups for a node: those of the seed that takes it, and what `formats` says where
+    /// no number format is among them.
+    fn given(&self, node: &Node) -> Vec<Given<'a>> {
+        let seed = self.seed_of(node);
+        let groups = seed.iter().flat_map(|seed| &seed.groups);
+        let mut given: Vec<Given<'a>> = groups.map(|group| Given { seed, group }).collect();
+        let is_stored = given
+            .iter()
+            .any(|given| given.group.pass.as_deref() == Some(QUANTIZE));
+        if let (Some(group), false) = (&self.spec.formats, is_stored)
+            && FORMATS_OPS.contains(&node.op.name())
+        {
+            given.push(Given { seed: None, group });
+        }
+        given.retain(|given| self.is_about(given.group, node));
+        given
     }
 
     /// Returns the seed that takes a node, that of the default if no other does.
@@ -219,10 +223,15 @@ impl<'a> Planner<'a> {
     }
 
     fn takes(&self, seed: &Seed, node: &Node) -> bool {
+        self.matches(&seed.key, node)
+    }
+
+    /// Returns whether a node is what a key of a seed stands for.
+    fn matches(&self, key: &str, node: &Node) -> bool {
         match self.spec.by {
-            By::Name => seed.key == node.name,
-            By::Type => seed.key == node.op.name(),
-            By::RegexName => seed::pattern(&seed.key).is_ok_and(|regex| regex.is_match(&node.name)),
+            By::Name => key == node.name,
+            By::Type => key == node.op.name(),
+            By::RegexName => seed::pattern(key).is_ok_and(|regex| regex.is_match(&node.name)),
         }
     }
 
@@ -230,11 +239,25 @@ impl<'a> Planner<'a> {
     fn is_about(&self, group: &Group, node: &Node) -> bool {
         match group.table == CONFIG {
             true => MASE_OPS.contains(&node.op.name()),
-            false => group.fields.iter().any(|field| {
-                let choice = self.choice(group, &field.name);
-                choice.is_some_and(|choice| has_op(choice, node))
-            }),
+            false => {
+                let mut fields = group.fields.iter();
+                fields.any(|field| self.has(group, field, node))
+            }
         }
+    }
+
+    /// Returns whether a group has a field for the type of a node.
+    fn has(&self, group: &Group, field: &Field, node: &Node) -> bool {
+        let is_config = group.table == CONFIG;
+        if is_config && (field.name == "name" || group.pass.as_deref() != Some(QUANTIZE)) {
+            return true;
+        }
+        let names = field.choices.field_names(&field.name);
+        names.iter().any(|name| match self.choice(group, name) {
+            Some(choice) => has_op(choice, node),
+            // A field that only MASE has: of what is read, or of what layers learn.
+            None => is_config && (name.starts_with("data_in") || node.op.has_weights()),
+        })
     }
 
     fn choice(&self, group: &Group, field: &str) -> Option<&Choice> {
@@ -252,120 +275,140 @@ impl<'a> Planner<'a> {
         choices.map_or(&[], Vec::as_slice)
     }
 
-    /// Plans the fields that a group has for a node, with a parameter for each choice.
-    fn plan_group(&self, group: &Group, node: &Node) -> (Planned, Vec<Parameter>) {
-        let mut planned = Planned {
-            group: Group {
-                fields: Vec::new(),
-                ..group.clone()
-            },
-            settings: Vec::new(),
-        };
-        let mut parameters = Vec::new();
+    /// Returns for which values of `name` the fields of a group exist, those left out that do for
+    /// all.
+    fn needs(&self, group: &Group) -> BTreeMap<String, Vec<String>> {
+        let names = group.fields.iter().flat_map(|field| {
+            let names = field.choices.field_names(&field.name);
+            names.into_iter()
+        });
+        let needs = names.filter_map(|name| {
+            let needs = match self.choice(group, &name) {
+                Some(choice) => choice.needs.clone(),
+                None if group.table == CONFIG => mase_names(&name),
+                None => Vec::new(),
+            };
+            (!needs.is_empty()).then_some((name, needs))
+        });
+        needs.collect()
+    }
+
+    /// Plans the fields that a group has for a node, with a parameter for each choice; none where
+    /// nothing is left to plan.
+    ///
+    /// A node that shares takes what another one decides from it.
+    fn plan_group(
+        &self,
+        given: Given<'_>,
+        node: &Node,
+        shares: bool,
+    ) -> (Option<Planned>, Vec<Parameter>) {
+        let group = given.group;
+        let layer = self.graph.index(&node.name).unwrap_or(0);
         let pass = group.pass.as_deref().unwrap_or(CONFIG);
+        let needs = self.needs(group);
+        let parameter = |field: &str| {
+            let owner = match shares {
+                true => self.owner(&group.table, field, layer)?,
+                false => layer,
+            };
+            let name = format!("{}/{pass}/{field}", self.graph.nodes()[owner].name);
+            Some((name, owner == layer))
+        };
+        let mut fields: Vec<PlannedField> = Vec::new();
+        let mut parameters = Vec::new();
+        let (mut n_given, mut n_left) = (0, 0);
         for field in &group.fields {
-            let choice = self.choice(group, &field.name);
-            let is_other_op = choice.is_some_and(|choice| !has_op(choice, node));
-            if group.table != CONFIG && is_other_op {
+            n_given += usize::from(is_of_operand(&field.name));
+            if !self.has(group, field, node) {
                 continue;
             }
+            n_left += usize::from(is_of_operand(&field.name));
             // A node of a type that has no `name` has the other fields whatever it says elsewhere.
-            let has_name = planned
-                .group
-                .fields
-                .iter()
-                .any(|field| field.name == "name");
+            let has_name = fields.iter().any(|field| field.name == "name");
             let need = match has_name {
-                true => need(group, &field.name, &format!("{}/{pass}/name", node.name)),
+                true => need(group, field, &needs),
                 false => Need::Always,
+            };
+            let Some((name, is_own)) = parameter(&field.name) else {
+                // Another layer decides.
+                continue;
             };
             let condition = match need {
                 Need::Never => continue,
                 Need::Always => None,
-                Need::If(condition) => Some(condition),
-            };
-            let mut leader = &node.name;
-            let layer = self.graph.index(&node.name).unwrap_or(0);
-            match self.tied.part(&group.table, &field.name, layer) {
-                Some(Lead::Follows(_)) => continue,
-                Some(Lead::Shares(layer)) => leader = &self.graph.nodes()[*layer].name,
-                Some(Lead::Leads | Lead::Fixed) | None => {}
-            }
-            let name = format!("{leader}/{pass}/{}", field.name);
-            let setting = match &field.choices {
-                Choices::List(values) if values.len() == 1 => Setting::Fixed(values[0].clone()),
-                _ if *leader != node.name => Setting::Free(name),
-                choices => {
-                    // In the seed's spelling every field but the mode is a size.
-                    let is_ordered = choice.map_or(field.name != "name", |choice| choice.ordered);
-                    let domain = choices.domain(is_ordered);
-                    parameters.push(Parameter {
-                        name: name.clone(),
-                        domain,
-                        condition,
-                    });
-                    Setting::Free(name)
+                Need::If(values) => {
+                    parameter("name").map(|(parameter, _)| Condition { parameter, values })
                 }
             };
-            planned.group.fields.push(field.clone());
-            planned.settings.push(setting);
+            let is_free = !field.choices.is_single();
+            if is_free && is_own {
+                parameters.push(Parameter {
+                    name: name.clone(),
+                    domain: field.choices.domain(self.is_ordered(group, field)),
+                    condition,
+                });
+            }
+            fields.push(PlannedField {
+                name: field.name.clone(),
+                choices: field.choices.clone(),
+                parameter: is_free.then_some(name),
+            });
         }
-        (planned, parameters)
+        // A node without any of the operands that the fields are about stays as it is.
+        let is_idle = group.pass.as_deref() == Some(QUANTIZE) && n_given > 0 && n_left == 0;
+        if fields.is_empty() || is_idle {
+            return (None, Vec::new());
+        }
+        let planned = Planned {
+            table: group.table.clone(),
+            pass: group.pass.clone(),
+            fields,
+            needs,
+        };
+        (Some(planned), parameters)
     }
 
-    /// Tries what the choices of a node come to when nothing else changes.
-    ///
-    /// What a key takes among others (`default`, a type, a pattern) is passed over where the pass
-    /// refuses this node some of it, such as another width for the layer that makes the output.
-    /// What a name takes is an error where the pass refuses it all.
-    fn can_change(
-        &self,
-        seed: &Seed,
-        planned: &Planned,
-        node: &Node,
-        parameters: &[Parameter],
-    ) -> Result<bool, StudyError> {
-        let pass_name = planned.group.pass.as_deref();
-        let Some(pass) = pass_name.and_then(|name| self.passes.get(name)) else {
-            return Ok(true);
+    /// Returns the layer whose parameter decides a field of a layer; none where other layers decide
+    /// it by themselves.
+    fn owner(&self, table: &str, field: &str, layer: usize) -> Option<usize> {
+        let owner = match self.tied.part(table, field, layer) {
+            Some(Lead::Follows(_)) => return None,
+            Some(Lead::Shares(leader)) => *leader,
+            Some(Lead::Leads | Lead::Fixed) | None => layer,
         };
-        let mut n_tried = 0;
-        let mut refusals = Vec::new();
-        for params in probes(parameters) {
-            let entries = [(node.name.as_str(), planned)];
-            let Some(args) = space::args(&entries, &params, self.base_width) else {
-                continue;
-            };
-            n_tried += 1;
-            match pass.apply(self.graph, &args) {
-                Err(PassError::NotApplicable {
-                    node: refused,
-                    reason,
-                }) if refused == node.name => {
-                    refusals.push(format!("node `{refused}`: {reason}"));
-                }
-                Err(PassError::Args(reason)) => {
-                    let what = format!("pass `{}`: {reason}", pass_name.unwrap_or_default());
-                    let key = path(seed, &planned.group, None);
-                    return Err(self.loaded.blame(Subject::Key(&key), what, None));
-                }
-                // Nodes that do not fit together may do so when both change.
-                Ok(_) | Err(_) => {}
-            }
-        }
-        let is_named = self.spec.by == By::Name && !is_default(seed);
-        match refusals.pop() {
-            Some(refusal) if is_named && refusals.len() + 1 == n_tried => {
-                let key = path(seed, &planned.group, None);
-                Err(self.loaded.blame(Subject::Key(&key), refusal, None))
-            }
-            Some(_) => Ok(is_named),
-            None => Ok(true),
-        }
+        Some(self.shared.owner(table, field, owner))
+    }
+
+    /// Returns whether the order of the choices of a field means something.
+    fn is_ordered(&self, group: &Group, field: &Field) -> bool {
+        let names = field.choices.field_names(&field.name);
+        names.iter().all(|name| {
+            let choice = self.choice(group, name);
+            // In the seed's spelling every field of channels but the mode is a size.
+            choice.map_or(name == CHANNEL_MULTIPLIER, |choice| choice.ordered)
+        })
     }
 }
 
-pub(super) fn is_default(seed: &Seed) -> bool {
+impl Given<'_> {
+    /// Returns whether it is for what no key takes.
+    pub(super) fn is_default(&self) -> bool {
+        self.seed.is_none_or(is_default)
+    }
+
+    /// Returns the keys of the group, or of a field.
+    fn path(&self, field: Option<&str>) -> String {
+        let Some(seed) = self.seed else {
+            return "search.search_space.formats".to_owned();
+        };
+        let path = section::join("search.search_space.seed", &seed.key);
+        let path = section::join(&path, &self.group.table);
+        field.map_or_else(|| path.clone(), |field| section::join(&path, field))
+    }
+}
+
+fn is_default(seed: &Seed) -> bool {
     seed.key == "default"
 }
 
@@ -373,65 +416,33 @@ fn has_op(choice: &Choice, node: &Node) -> bool {
     choice.ops.iter().any(|op| op == node.op.name())
 }
 
-/// Returns the keys of a group, or of a field, of a seed.
-fn path(seed: &Seed, group: &Group, field: Option<&str>) -> String {
-    let path = section::join("search.search_space.seed", &seed.key);
-    let path = section::join(&path, &group.table);
-    field.map_or_else(|| path.clone(), |field| section::join(&path, field))
-}
-
-/// Returns params that show every value of each parameter once, the others at their first one; of
-/// a range, its ends.
-fn probes(parameters: &[Parameter]) -> Vec<Params> {
-    let ends = |domain: &Domain| match (domain, domain.size()) {
-        (Domain::Float { low, high, .. }, None) => vec![Value::Float(*low), Value::Float(*high)],
-        (Domain::Int { .. } | Domain::Float { .. }, Some(size)) => {
-            vec![domain.value(0), domain.value(size - 1)]
-        }
-        (_, size) => (0..size.unwrap_or(0))
-            .map(|idx| domain.value(idx))
-            .collect(),
-    };
-    let values: Vec<(&str, Vec<Value>)> = parameters
+/// Returns whether a field is about one operand, rather than about the whole node.
+fn is_of_operand(field: &str) -> bool {
+    ["data_in", "weight", "bias"]
         .iter()
-        .map(|parameter| (parameter.name.as_str(), ends(&parameter.domain)))
-        .collect();
-    let firsts = values
-        .iter()
-        .filter_map(|(name, values)| Some((*name, values.first()?.clone())));
-    let base: Params = firsts.collect();
-    let mut probes = vec![base.clone()];
-    for (name, values) in &values {
-        probes.extend(values.iter().skip(1).map(|value| {
-            let mut params = base.clone();
-            params.insert(*name, value.clone());
-            params
-        }));
-    }
-    probes
+        .any(|operand| field.starts_with(operand))
 }
 
 /// When a field exists.
 enum Need {
     Always,
     Never,
-    If(Condition),
+    /// For these values of `name`.
+    If(Vec<Value>),
 }
 
 /// Returns when a field exists, by the names that its group can have.
-fn need(group: &Group, field: &str, parameter: &str) -> Need {
+fn need(group: &Group, field: &Field, needs: &BTreeMap<String, Vec<String>>) -> Need {
     let name = group.fields.iter().find(|field| field.name == "name");
     let Some(Choices::List(names)) = name.map(|name| &name.choices) else {
         return Need::Always;
     };
-    let needed = names.iter().filter(|name| group.needs(field, name));
-    let values: Vec<Value> = needed.cloned().collect();
+    let fields = field.choices.field_names(&field.name);
+    let exists = |name: &&Value| fields.iter().any(|field| exists(field, name, needs));
+    let values: Vec<Value> = names.iter().filter(exists).cloned().collect();
     match values.len() {
         0 => Need::Never,
         n_values if n_values == names.len() => Need::Always,
-        _ => Need::If(Condition {
-            parameter: parameter.to_owned(),
-            values,
-        }),
+        _ => Need::If(values),
     }
 }

@@ -99,7 +99,7 @@ impl Accelerator {
 }
 
 /// Keys that MASE's command line and files know beside ours.
-const MASE_ONLY: [&str; 18] = [
+const MASE_ONLY: [&str; 19] = [
     "to_debug",
     "log_level",
     "report_to",
@@ -115,6 +115,7 @@ const MASE_ONLY: [&str; 18] = [
     "github_ci",
     "disable_dataset_cache",
     "num_targets",
+    "transform",
     "is_pretrained",
     "max_token_len",
     "project_dir",

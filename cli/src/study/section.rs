@@ -209,11 +209,15 @@ pub(super) fn misfit(path: &str, item: &Item, expected: &str) -> StudyError {
 }
 
 /// Keys that are looked for elsewhere, with the table that has them.
-const HOMES: [(&str, &str); 10] = [
+const HOMES: [(&str, &str); 14] = [
     ("inherit", "search"),
     ("importance", "search"),
     ("constraints", "search"),
     ("search_space", "search"),
+    ("formats", "search.search_space"),
+    ("tie", "search.search_space"),
+    ("float_epochs", "quantization"),
+    ("calibration", "quantization"),
     ("pruner", "search.strategy"),
     ("metrics", "search.strategy"),
     ("hw_runner", "search.strategy"),

@@ -1,13 +1,16 @@
 //! `[search.search_space]`: which nodes may change, and how, before any network is known.
 
-use firebrick_core::hint::did_you_mean;
-use firebrick_core::value::Value;
+mod config;
+mod shared;
+
 use regex::Regex;
+
+pub(super) use config::{is_of_mase, mase_names, takes};
 
 use super::choices::{self, Choices};
 use super::error::{Notice, StudyError};
 use super::file::Entry;
-use super::section::{Section, misfit, unknown_key};
+use super::section::Section;
 
 /// What may change, as the file says it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,6 +19,10 @@ pub(crate) struct SpaceSpec {
     pub(crate) by: By,
     /// The seeds in the order of the file; the key `default` is for nodes that no other key takes.
     pub(crate) seeds: Vec<Seed>,
+    /// What linear layers and convolutions get that no seed gives a number format (`formats`).
+    pub(crate) formats: Option<Group>,
+    /// Nodes that share their parameters (`tie`): names, or what the keys of seeds are.
+    pub(crate) ties: Vec<Vec<String>>,
 }
 
 /// What the keys of seeds are.
@@ -62,28 +69,10 @@ pub(crate) struct Field {
 pub(crate) const CHANNEL_MULTIPLIER: &str = "channel_multiplier";
 /// The pass behind MASE's `name = ["integer"]`.
 pub(crate) const QUANTIZE: &str = "quantize";
+/// The field of [`QUANTIZE`] that names a preset.
+pub(crate) const FORMAT: &str = "format";
 /// The table of the seed's spelling.
 pub(crate) const CONFIG: &str = "config";
-
-/// The modes of the channel multiplier; the last one takes no multiplier.
-const MODES: [&str; 3] = ["output_only", "both", "input_only"];
-/// The number formats of MASE.
-const FORMATS: [&str; 14] = [
-    "integer",
-    "fixed",
-    "binary",
-    "ternary",
-    "minifloat_denorm",
-    "minifloat_ieee",
-    "log",
-    "block_fp",
-    "msfp",
-    "block_minifloat",
-    "block_log",
-    "binary_residual",
-    "lutnet",
-    "logicnets",
-];
 
 impl By {
     /// Returns the word for it.
@@ -93,18 +82,6 @@ impl By {
             Self::Type => "type",
             Self::RegexName => "regex_name",
         }
-    }
-}
-
-impl Group {
-    /// Returns whether a field means something under a value of the group's `name`.
-    pub(super) fn needs(&self, field: &str, name: &Value) -> bool {
-        field == "name"
-            || match name {
-                Value::Null => false,
-                Value::Text(mode) if mode == "input_only" => field != CHANNEL_MULTIPLIER,
-                _ => true,
-            }
     }
 }
 
@@ -144,6 +121,8 @@ pub(super) fn read(
         ));
     }
     setup.finish()?;
+    let formats = shared::read_formats(&mut section)?;
+    let ties = shared::read_ties(&mut section)?;
     let table = section.section("seed")?;
     let mut seeds: Vec<Seed> = Vec::new();
     for entry in table.rest() {
@@ -159,14 +138,23 @@ pub(super) fn read(
         for entry in node.rest() {
             let group = read_group(&node, entry, notices)?;
             let earlier = seeds.iter().flat_map(|seed| &seed.groups).chain(&groups);
-            check_spelling(&group, entry, earlier)?;
+            check_spelling(&group, entry, earlier.chain(&formats))?;
+            check_names(&node, &group, entry)?;
             groups.push(group);
         }
         let key = entry.key.clone();
         seeds.push(Seed { key, groups });
     }
+    if let (Some(_), Some(item)) = (&formats, section.item("formats")) {
+        shared::check_default(&seeds, item)?;
+    }
     section.finish()?;
-    Ok(SpaceSpec { by, seeds })
+    Ok(SpaceSpec {
+        by,
+        seeds,
+        formats,
+        ties,
+    })
 }
 
 fn read_group(
@@ -178,7 +166,7 @@ fn read_group(
     let mut entries: Vec<&Entry> = table.rest().collect();
     entries.sort_by_key(|field| field.key != "name");
     if entry.key == CONFIG {
-        return read_config(&table, &entries, notices);
+        return config::read(&table, &entries, notices);
     }
     let mut fields = Vec::new();
     for entry in entries {
@@ -213,89 +201,26 @@ fn check_spelling<'a>(
     }
 }
 
-/// Reads a group in the seed's spelling: `name` says which pass it is about.
-fn read_config(
-    table: &Section<'_>,
-    entries: &[&Entry],
-    notices: &mut Vec<Notice>,
-) -> Result<Group, StudyError> {
-    let Some(first) = entries.first().filter(|entry| entry.key == "name") else {
-        let what = format!("`{}` needs a `name`", table.path());
-        let hint = "modes: `output_only`, `both`, `input_only`, or `\"NA\"` for none".to_owned();
-        let origin = table.origin().cloned();
-        return Err(StudyError {
-            origin,
-            ..StudyError::absent(what).hinted(hint)
-        });
-    };
-    let path = table.path_of("name");
-    let Choices::List(names) = choices::read(&path, &first.item)? else {
-        return Err(misfit(&path, &first.item, "a list of names"));
-    };
-    let mut group = Group {
-        table: CONFIG.to_owned(),
-        pass: None,
-        fields: Vec::new(),
-    };
-    for name in &names {
-        let pass = match name {
-            Value::Null => continue,
-            Value::Text(text) if MODES.contains(&text.as_str()) => CHANNEL_MULTIPLIER,
-            Value::Text(text) if FORMATS.contains(&text.as_str()) => QUANTIZE,
-            other => {
-                let known = || MODES.into_iter().chain(FORMATS);
-                let hint = did_you_mean(&other.to_string(), known())
-                    .unwrap_or_else(|| format!("modes: `{}`", MODES.join("`, `")));
-                let what = format!("`{path}` can't be `{other}`");
-                return Err(StudyError::at(&first.item.origin, what).hinted(hint));
+/// Checks that no two fields of a group say the same: one by itself and one in records, or a preset
+/// beside the format that it stands for.
+fn check_names(node: &Section<'_>, group: &Group, entry: &Entry) -> Result<(), StudyError> {
+    let path = node.path_of(&entry.key);
+    let mut known: Vec<(String, &str)> = Vec::new();
+    for field in &group.fields {
+        for name in field.choices.field_names(&field.name) {
+            if let Some((_, other)) = known.iter().find(|(known, _)| *known == name) {
+                let own = &field.name;
+                let what = format!("`{other}` and `{own}` in `{path}` both say `{name}`");
+                return Err(StudyError::at(&entry.item.origin, what));
             }
-        };
-        if group.pass.as_deref().is_some_and(|other| other != pass) {
-            let what = format!("`{path}` has both modes of channels and number formats");
-            let hint = "give each pass its own table: `seed.NODE.PASS.FIELD = [choices]`";
-            return Err(StudyError::at(&first.item.origin, what).hinted(hint.to_owned()));
-        }
-        group.pass = Some(pass.to_owned());
-    }
-    let is_needed = |group: &Group, field: &str| names.iter().any(|name| group.needs(field, name));
-    for entry in &entries[1..] {
-        let path = table.path_of(&entry.key);
-        let is_multiplier = entry.key == CHANNEL_MULTIPLIER;
-        if group.pass.as_deref() == Some(CHANNEL_MULTIPLIER) && !is_multiplier {
-            return Err(unknown_key(
-                table.path(),
-                entry,
-                &["name", CHANNEL_MULTIPLIER],
-            ));
-        }
-        let choices = choices::read(&path, &entry.item)?;
-        if is_multiplier && !choices.are_positive() {
-            return Err(misfit(&path, &entry.item, "a list of numbers above 0"));
-        }
-        if is_needed(&group, &entry.key) {
-            group.fields.push(Field {
-                name: entry.key.clone(),
-                choices,
-            });
-        } else {
-            let shown: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
-            let reason = format!("{} takes none", shown.join(" or "));
-            notices.push(Notice::new(path, &entry.item.origin, reason));
+            known.push((name, &field.name));
         }
     }
-    let is_widened =
-        group.pass.as_deref() == Some(CHANNEL_MULTIPLIER) && is_needed(&group, CHANNEL_MULTIPLIER);
-    if is_widened && group.fields.is_empty() {
-        let what = format!("`{}` needs a `{CHANNEL_MULTIPLIER}`", table.path());
-        let hint = format!("for example `{CHANNEL_MULTIPLIER} = [1, 2, 4]`");
-        return Err(StudyError::at(&first.item.origin, what).hinted(hint));
+    let has = |name: &str| known.iter().any(|(known, _)| known == name);
+    if group.pass.as_deref() == Some(QUANTIZE) && has("name") && has(FORMAT) {
+        let what = format!("`name` and `{FORMAT}` in `{path}` exclude each other");
+        let hint = "a preset is a name with all widths: leave out one of the two".to_owned();
+        return Err(StudyError::at(&entry.item.origin, what).hinted(hint));
     }
-    group.fields.insert(
-        0,
-        Field {
-            name: "name".to_owned(),
-            choices: Choices::List(names),
-        },
-    );
-    Ok(group)
+    Ok(())
 }

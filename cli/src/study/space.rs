@@ -11,7 +11,7 @@ use serde_json::Map;
 
 use super::error::StudyError;
 use super::plan::{MASE_OPS, Planned, Planner};
-use super::seed::{By, CONFIG, Group};
+use super::seed::{By, CHANNEL_MULTIPLIER, CONFIG, Group};
 use super::{Loaded, Subject};
 
 /// The space of a network, and what its points mean.
@@ -19,7 +19,8 @@ use super::{Loaded, Subject};
 pub(crate) struct SearchSpace {
     /// The parameters `node/pass/field`; what can only be one thing is none of them.
     pub(crate) space: Space,
-    /// Which layers have no parameter of their own, as a sentence; absent if none.
+    /// What is worth saying of it: layers that share a parameter, keys without effect on this
+    /// network, and what stays in float32. Several sentences are lines, each a note.
     pub(crate) notice: Option<String>,
     by: By,
     base_width: usize,
@@ -57,7 +58,7 @@ impl Loaded {
             return Err(self.blame(Subject::Key("search"), nothing, None));
         };
         let spec = &search.space;
-        if spec.seeds.is_empty() {
+        if spec.seeds.is_empty() && spec.formats.is_none() {
             return Err(self.blame(Subject::Key("search.search_space"), nothing, None));
         }
         let mut planner = Planner::new(self, spec, graph, base_width, passes);
@@ -70,9 +71,14 @@ impl Loaded {
             .flat_map(|seed| &seed.groups)
             .any(in_config);
         let mut parameters = Vec::new();
-        let mut nodes = Vec::new();
+        let mut planned = Vec::with_capacity(graph.nodes().len());
         for node in graph.nodes() {
-            let groups = planner.plan(node, &mut parameters)?;
+            planned.push(planner.plan(node, &mut parameters)?);
+        }
+        planner.check_refused()?;
+        let notes = planner.notes(&planned);
+        let mut nodes = Vec::new();
+        for (node, groups) in graph.nodes().iter().zip(planned) {
             if !groups.is_empty() || (is_mase && MASE_OPS.contains(&node.op.name())) {
                 let name = node.name.clone();
                 nodes.push(PlannedNode { name, groups });
@@ -87,7 +93,7 @@ impl Loaded {
         let passes = self.space_passes().into_iter().map(str::to_owned).collect();
         Ok(SearchSpace {
             space,
-            notice: planner.notice(),
+            notice: (!notes.is_empty()).then(|| notes.join("\nnote: ")),
             by: spec.by,
             base_width,
             passes,
@@ -120,11 +126,14 @@ impl SearchSpace {
             let mut tables = Map::new();
             for planned in &node.groups {
                 let fields = object(planned.fields(params));
-                tables.insert(planned.group.table.clone(), fields);
+                tables.insert(planned.table.clone(), fields);
             }
             if tables.is_empty() {
                 // A node that no seed is about stays as it is, which MASE spells this way.
-                tables.insert(CONFIG.to_owned(), object(vec![("name", Value::Null)]));
+                tables.insert(
+                    CONFIG.to_owned(),
+                    object(vec![("name".to_owned(), Value::Null)]),
+                );
             }
             config.insert(node.name.clone(), Json::Object(tables));
         }
@@ -148,7 +157,7 @@ pub(super) fn args(
         // `NA` leaves a node as it is, and so does being left out.
         fields.retain(|(_, value)| *value != Value::Null);
         if !fields.is_empty() {
-            is_mase |= planned.group.table == CONFIG;
+            is_mase |= planned.table == CONFIG && planned.is_of(CHANNEL_MULTIPLIER);
             args.insert((*node).to_owned(), object(fields));
         }
     }
@@ -162,11 +171,7 @@ pub(super) fn args(
     Some(Json::Object(args))
 }
 
-fn object(fields: Vec<(&str, Value)>) -> Json {
+fn object(fields: Vec<(String, Value)>) -> Json {
     let fields = fields.into_iter();
-    Json::Object(
-        fields
-            .map(|(name, value)| (name.to_owned(), value.into()))
-            .collect(),
-    )
+    Json::Object(fields.map(|(name, value)| (name, value.into())).collect())
 }

@@ -1,5 +1,8 @@
 mod errors;
+mod formats;
+mod mase;
 mod precedence;
+mod quantization;
 mod resolved;
 mod round_trip;
 mod space;

@@ -6,7 +6,7 @@ use firebrick_core::channels::{Channels, Lead};
 use firebrick_core::graph::Graph;
 
 use super::choices::Choices;
-use super::seed::Seed;
+use super::plan::Given;
 
 /// Which layers have a field of their own, and which follow another.
 pub(super) struct Tied<'a> {
@@ -21,7 +21,7 @@ pub(super) struct Tied<'a> {
 pub(super) struct Asked<'a> {
     /// The position in the graph.
     pub(super) layer: usize,
-    pub(super) seed: &'a Seed,
+    pub(super) given: Given<'a>,
     pub(super) choices: &'a Choices,
 }
 
@@ -55,8 +55,7 @@ impl<'a> Tied<'a> {
             };
             for leader in layers.iter().filter(|other| leaders.contains(&other.layer)) {
                 // What a key says of one counts before what the default says of the other.
-                let is_overruled =
-                    super::plan::is_default(asked.seed) && !super::plan::is_default(leader.seed);
+                let is_overruled = asked.given.is_default() && !leader.given.is_default();
                 let differs = asked.choices.domain(true) != leader.choices.domain(true);
                 if differs && !is_overruled {
                     return Err(Clash(*leader, *asked));

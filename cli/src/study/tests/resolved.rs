@@ -127,7 +127,7 @@ fn the_jsc_file_of_the_seed() {
     insta::assert_snapshot!(notices(&loaded), @"
     `log_every_n_steps` in `studies/x.toml`, line 12 has no effect: only `firebrick train` keeps the losses of batches
     `load_type` in `studies/x.toml`, line 14 has no effect: no `load_name` is given, weights start fresh
-    `passes.quantize` in `studies/x.toml`, line 16 has no effect: only `firebrick transform` applies passes one by one
+    `passes.quantize` in `studies/x.toml`, line 16 has no effect: only `firebrick transform` and `train` apply passes one by one
     `search.strategy.eval_mode` in `studies/x.toml`, line 47 has no effect: candidates are always judged with running statistics and without dropout
     `search.strategy.sw_runner.basic_evaluation.data_loader` in `studies/x.toml`, line 50 has no effect: candidates are judged on the validation split
     `search.strategy.sw_runner.basic_evaluation.num_samples` in `studies/x.toml`, line 51 has no effect: candidates are judged on the whole validation split
@@ -427,7 +427,7 @@ fn keys_without_effect_are_said() {
     insta::assert_snapshot!(notices(&loaded), @"
     `num_workers` in `studies/x.toml`, line 1 has no effect: it is a setting of MASE that Firebrick does not have
     `log_every_n_steps` in `studies/x.toml`, line 2 has no effect: only `firebrick train` keeps the losses of batches
-    `passes.widen` in `studies/x.toml`, line 3 has no effect: only `firebrick transform` applies passes one by one
+    `passes.widen` in `studies/x.toml`, line 3 has no effect: only `firebrick transform` and `train` apply passes one by one
     `search.strategy.setup.sampler` in `studies/x.toml`, line 6 has no effect: the strategy is `tpe`; a sampler is one of `optuna`
     `search.strategy.setup.direction` in `studies/x.toml`, line 6 has no effect: `sum_scaled_metrics` is off: every metric has its own direction
     `search.strategy.setup.pkl_ckpt` in `studies/x.toml`, line 6 has no effect: no search starts from a pickle

@@ -7,7 +7,7 @@ use firebrick_core::value::{Params, Value};
 
 use super::*;
 
-const JSC: &str = "x = input[16]
+pub(super) const JSC: &str = "x = input[16]
     seq_blocks_0 = batch_norm(x)
     seq_blocks_1 = relu(seq_blocks_0)
     seq_blocks_2 = linear(seq_blocks_1, out=16)
@@ -19,8 +19,8 @@ const JSC: &str = "x = input[16]
     output = output(seq_blocks_7)";
 
 /// A pass with the fields of the channel multiplier, which refuses some nodes.
-struct Fake {
-    refuses: &'static [&'static str],
+pub(super) struct Fake {
+    pub(super) refuses: &'static [&'static str],
 }
 
 impl Pass for Fake {
@@ -75,7 +75,7 @@ fn space_of(text: &str) -> Result<SearchSpace, StudyError> {
 }
 
 /// Returns parameters one a line.
-fn printed(space: &Space) -> String {
+pub(super) fn printed(space: &Space) -> String {
     let lines = space.parameters().iter().map(|parameter| {
         let domain = serde_json::to_string(&parameter.domain).unwrap();
         match &parameter.condition {
@@ -94,7 +94,7 @@ fn printed(space: &Space) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-fn point(values: &[(&str, i64)]) -> Params {
+pub(super) fn point(values: &[(&str, i64)]) -> Params {
     let values = values.iter();
     values
         .map(|(name, value)| (*name, Value::Int(*value)))
@@ -196,7 +196,7 @@ fn the_vgg7_file_lists_the_nodes_of_its_best_trial() {
 }
 
 /// Returns what each pass is applied with, one a line.
-fn args(space: &SearchSpace, params: &Params) -> String {
+pub(super) fn args(space: &SearchSpace, params: &Params) -> String {
     let steps = space.pass_args(params);
     let lines: Vec<String> = steps
         .iter()
