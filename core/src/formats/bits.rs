@@ -76,11 +76,18 @@ pub(super) fn exponent(x: f32) -> i32 {
     (magnitude(x) >> MANTISSA) - EXPONENT_MAX
 }
 
-/// Returns the power of two nearest to `x` in its logarithm, for `x` from 0 on; 0 for what is below
-/// normal float32 then.
+/// Returns the power of two nearest to `x` in its logarithm, for `x` from 0 on; 0 below `2^-126.5`,
+/// `2^127` above.
 pub(super) fn nearest_power(x: f32) -> f32 {
+    // The first float32 above `2^-126.5`; the mantissas of what has no exponent are not those of
+    // other numbers.
+    const LEAST: i32 = 0x005a_827a;
+    let bits = magnitude(x);
+    if bits < LEAST {
+        return 0.0;
+    }
     let most = power_of_two(EXPONENT_MAX);
-    of_magnitude((magnitude(x) + TO_NEAREST_POWER) & INFINITE).min(most)
+    of_magnitude((bits + TO_NEAREST_POWER) & INFINITE).min(most)
 }
 
 /// Returns the largest float32 that is not above a number.

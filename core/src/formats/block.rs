@@ -1,7 +1,8 @@
 //! Numbers of a block share an exponent.
 
 use super::bits::{
-    EXPONENT_MAX, INFINITE, MANTISSA, TO_NEAREST_POWER, TO_POWER_ABOVE, magnitude, power_of_two,
+    EXPONENT_MAX, INFINITE, MANTISSA, TO_NEAREST_POWER, TO_POWER_ABOVE, magnitude, of_magnitude,
+    power_of_two,
 };
 use super::{Element, Layout, Shared};
 
@@ -47,6 +48,8 @@ pub(super) enum Rounding {
 const TILE: usize = 64;
 /// Limits of exponents: both powers of two, with and without minus, are float32.
 const LIMIT: i32 = 127;
+/// The exponent that subnormal numbers are multiplied with to be normal ones.
+const GROWN: i32 = 32;
 
 impl SharedExponent {
     /// Returns the rounded logarithm plus a number, in `width` bits.
@@ -78,8 +81,17 @@ impl SharedExponent {
             0 => magnitude(1.0),
             _ => largest.min(INFINITE - 1),
         };
-        let logarithm = (largest.wrapping_add(self.rounding) >> MANTISSA) - EXPONENT_MAX;
-        let exponent = logarithm * self.times + self.plus;
+        // What is too small to have an exponent is made larger first.
+        let is_subnormal = largest < magnitude(f32::MIN_POSITIVE);
+        let grown = magnitude(of_magnitude(largest) * power_of_two(GROWN));
+        let (largest, grown) = match is_subnormal {
+            true => (grown, GROWN),
+            false => (largest, 0),
+        };
+        // Nothing of it overflows; without checks loops over places become vectors.
+        let power = largest.wrapping_add(self.rounding) >> MANTISSA;
+        let logarithm = power.wrapping_sub(EXPONENT_MAX).wrapping_sub(grown);
+        let exponent = logarithm.wrapping_mul(self.times).wrapping_add(self.plus);
         exponent.max(self.least).min(self.most)
     }
 }
@@ -112,16 +124,19 @@ impl<E: Element> Block<E> {
         }
     }
 
+    #[inline(always)]
     pub(super) fn quantize(&self, x: &[f32], layout: Layout, y: &mut [f32]) {
         self.each(x, layout, y, |element, x, _| element.quantize(x));
     }
 
+    #[inline(always)]
     pub(super) fn mask(&self, x: &[f32], layout: Layout, gradient: &mut [f32]) {
         self.each(x, layout, gradient, |element, x, gradient| {
             super::element::passed(&element, x, gradient)
         });
     }
 
+    #[inline(always)]
     fn fit(&self, largest: i32) -> Scaled<E> {
         let exponent = self.shared.of(largest);
         Scaled {
@@ -132,6 +147,7 @@ impl<E: Element> Block<E> {
     }
 
     /// Changes each `y` by the format of its block and its `x`.
+    #[inline(always)]
     fn each(
         &self,
         x: &[f32],
@@ -155,6 +171,7 @@ impl<E: Element> Block<E> {
     }
 
     /// Changes the numbers of one block that lie beside each other.
+    #[inline(always)]
     fn each_of_block(
         &self,
         x: &[f32],
@@ -169,6 +186,7 @@ impl<E: Element> Block<E> {
     }
 
     /// Changes the numbers of blocks that lie side by side: one for each of `inner` places.
+    #[inline(always)]
     fn each_of_places(
         &self,
         x: &[f32],

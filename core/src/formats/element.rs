@@ -11,6 +11,7 @@ pub trait Element: Copy {
 }
 
 /// Stores numbers one by one.
+#[inline(always)]
 pub(super) fn quantize(format: &impl Element, x: &[f32], y: &mut [f32]) {
     // A copy, so that the loop does not read it again for fear of having written into it.
     let format = *format;
@@ -20,6 +21,7 @@ pub(super) fn quantize(format: &impl Element, x: &[f32], y: &mut [f32]) {
 }
 
 /// Takes away gradients that do not pass.
+#[inline(always)]
 pub(super) fn mask(format: &impl Element, x: &[f32], gradient: &mut [f32]) {
     let format = *format;
     for (gradient, x) in gradient.iter_mut().zip(x) {

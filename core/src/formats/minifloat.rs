@@ -19,6 +19,8 @@ use super::bits::{
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Minifloat {
     most: f32,
+    /// What larger numbers are taken for.
+    top: f32,
     /// The largest number that is rounded to the largest.
     reach: f32,
     /// Up to where numbers are multiples of the smallest.
@@ -83,6 +85,11 @@ impl Minifloat {
         let step = f64::from(power_of_two(exponent_min)) / steps;
         Self {
             most,
+            top: match (carry, mantissa_bits) {
+                // A power of two, which would count to the binade below.
+                (Carry::StaysBelow, 0) => most.next_up(),
+                _ => most,
+            },
             reach: reach(most, mantissa_bits),
             subnormal_to: match carry {
                 Carry::StaysBelow => smallest_normal,
@@ -115,7 +122,7 @@ impl Element for Minifloat {
     #[inline(always)]
     fn quantize(&self, x: f32) -> f32 {
         // Of NaN it is the largest, until the end.
-        let size = smaller(of_magnitude(magnitude(x)), self.most);
+        let size = smaller(of_magnitude(magnitude(x)), self.top);
         let subnormal = smaller((size + self.magic) - self.magic, self.subnormal_most);
         let bits = magnitude(size);
         let last = (bits >> self.dropped) & self.last;

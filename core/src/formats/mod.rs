@@ -62,6 +62,9 @@ pub use ternary::Ternary;
 /// A number format, checked and ready to be computed with.
 ///
 /// Formats that store the same kind of numbers in another range are one variant.
+///
+/// What stores numbers is inlined where it is called, so that an engine can compile it for the vectors
+/// of its machine.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Quantizer {
     /// `integer`, as MASE calls it.
@@ -136,6 +139,7 @@ impl Quantizer {
     ///
     /// # Panics
     /// If `y` or the layout is not as long as `x`.
+    #[inline(always)]
     pub fn quantize(&self, x: &[f32], layout: Layout, y: &mut [f32]) {
         layout.check(x.len(), y.len());
         match self {
@@ -161,6 +165,7 @@ impl Quantizer {
     ///
     /// # Panics
     /// If the gradient or the layout is not as long as `x`.
+    #[inline(always)]
     pub fn mask(&self, x: &[f32], layout: Layout, gradient: &mut [f32]) {
         layout.check(x.len(), gradient.len());
         match self {
