@@ -13,6 +13,7 @@ mod parity;
 mod pictures;
 mod plugin;
 mod pruning;
+mod quantization;
 mod search;
 mod support;
 mod surroundings;
