@@ -6,7 +6,6 @@
 //! are those of rayon (`RAYON_NUM_THREADS`).
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
-use std::fmt::Write;
 use std::sync::Mutex;
 use std::time::Instant;
 
@@ -21,6 +20,9 @@ use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_core::weights::Weights;
 use firebrick_engine_burn::BurnEngine;
 use rand::RngExt;
+
+#[path = "common/vgg7.rs"]
+mod vgg7;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -42,7 +44,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let width: f64 = args.first().map_or(Ok(1.0), |text| text.parse())?;
     let (batch_size, n_steps, max_epochs) = (arg(1, 32)?, arg(2, 4)?, arg(3, 6)?);
 
-    let graph: Graph = vgg7(width)?.parse()?;
+    let graph: Graph = vgg7::vgg7(width)?.parse()?;
     let rows = random_rows(batch_size * n_steps);
     let recipe = Recipe {
         max_epochs,
@@ -95,40 +97,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         peak_mib()
     );
     Ok(())
-}
-
-/// VGG7 in the text form of graphs, each width times a factor.
-fn vgg7(width: f64) -> Result<String, std::fmt::Error> {
-    let of = |channels: f64| ((channels * width).round() as usize).max(1);
-    let mut text = "x = input[3, 32, 32]\n".to_owned();
-    let mut last = "x".to_owned();
-    for (nth, channels) in [128.0, 128.0, 256.0, 256.0, 512.0, 512.0]
-        .into_iter()
-        .enumerate()
-    {
-        let out = of(channels);
-        writeln!(
-            text,
-            "c{nth} = conv2d({last}, out={out}, kernel=3, padding=1)"
-        )?;
-        writeln!(
-            text,
-            "n{nth} = batch_norm(c{nth}, momentum=0.9)\nr{nth} = relu(n{nth})"
-        )?;
-        last = format!("r{nth}");
-        if nth % 2 == 1 {
-            writeln!(text, "p{nth} = max_pool({last}, kernel=2)")?;
-            last = format!("p{nth}");
-        }
-    }
-    let out = of(1024.0);
-    writeln!(
-        text,
-        "flat = flatten({last})\nl0 = linear(flat, out={out})\nlr0 = relu(l0)"
-    )?;
-    writeln!(text, "l1 = linear(lr0, out={out})\nlr1 = relu(l1)")?;
-    writeln!(text, "last = linear(lr1, out=10)\noutput = output(last)")?;
-    Ok(text)
 }
 
 fn median(mut numbers: Vec<f64>) -> f64 {

@@ -1,8 +1,9 @@
-//! Zero-cost metrics, defined at [`ZeroCost`].
+//! Zero-cost metrics, defined at [`ZeroCost`], of what a network with number formats computes.
 
 mod eigenvalues;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use firebrick_core::calibration::in_float;
 use firebrick_core::dataset::{RowReader, Rows};
 use firebrick_core::engine::{EngineError, ZeroCost};
 use firebrick_core::graph::{Graph, Node, Op};
@@ -30,7 +31,9 @@ pub(crate) fn score(
     metrics: &[ZeroCost],
     device: &Device,
 ) -> Result<Vec<f64>, EngineError> {
-    let plain = without(graph, |op| matches!(op, Op::Dropout { .. }));
+    let plain = without(graph, |node| {
+        matches!(node.op, Op::Dropout { .. }) && node.annotations.formats.is_empty()
+    });
     let batch = Batch::new(&plain, weights, rows, device);
     let score = |metric: &ZeroCost| match metric {
         ZeroCost::Synflow => Ok(synflow(graph, weights)),
@@ -130,13 +133,15 @@ impl<'a> Batch<'a> {
     }
 }
 
-/// Computes on the processor, wherever the other metrics are: not every device has float64.
+/// Computes on the processor, wherever the other metrics are: not every device has float64. Weights
+/// and biases are as they are stored, while magnitudes flow in float64.
 fn synflow(graph: &Graph, weights: &Weights) -> f64 {
     let device = Device::flex();
-    let bare = without(graph, |op| {
-        matches!(op, Op::Dropout { .. } | Op::BatchNorm { .. })
-    });
-    let mut parameters = Parameters::new(&bare, weights, &device).magnitudes();
+    let weights = as_stored(graph, weights);
+    let bare = in_float(&without(graph, |node| {
+        matches!(node.op, Op::Dropout { .. } | Op::BatchNorm { .. })
+    }));
+    let mut parameters = Parameters::new(&bare, &weights, &device).magnitudes();
     let network = Network::new(&bare, &parameters);
     let shape = bare.input_shape();
     let shape = [1, shape[0], shape[1..].iter().product()];
@@ -158,21 +163,43 @@ fn layers(graph: &Graph) -> impl Iterator<Item = usize> {
     layers.map(|(idx, _)| idx)
 }
 
-/// Takes nodes of one input out of a graph: who read them reads what they read.
-fn without(graph: &Graph, is_out: fn(&Op) -> bool) -> Graph {
+/// Returns weights in which those of layers are as they are stored.
+fn as_stored(graph: &Graph, weights: &Weights) -> Weights {
+    let device = Device::flex();
+    let parameters = Parameters::new(graph, weights, &device);
+    let stored = Network::new(graph, &parameters).stored(&parameters);
+    let mut weights = weights.clone();
+    for idx in layers(graph) {
+        for name in ["weight", "bias"] {
+            let key = format!("{}.{name}", graph.nodes()[idx].name);
+            if let (Some(tensor), Some(stored)) = (weights.0.get_mut(&key), stored.get(idx, name)) {
+                tensor.data = numbers(stored);
+            }
+        }
+    }
+    weights
+}
+
+/// Takes nodes of one input out of a graph: who read them reads what they read. Dropout that stays
+/// drops nothing.
+fn without(graph: &Graph, is_out: fn(&Node) -> bool) -> Graph {
     let nodes = graph.nodes();
     let source = |name: &String| {
         let mut name = name.clone();
         while let Some(node) = graph.index(&name).map(|idx| &nodes[idx])
-            && is_out(&node.op)
+            && is_out(node)
         {
             name.clone_from(&node.inputs[0]);
         }
         name
     };
-    let left = nodes.iter().filter(|node| !is_out(&node.op));
+    let left = nodes.iter().filter(|node| !is_out(node));
     let left = left.map(|node| Node {
         inputs: node.inputs.iter().map(source).collect(),
+        op: match &node.op {
+            Op::Dropout { .. } => Op::Dropout { p: 0.0 },
+            op => op.clone(),
+        },
         ..node.clone()
     });
     Graph::new(left.collect()).expect("what is taken out changes no shape")

@@ -22,6 +22,13 @@ const READ: &str = "data_in";
 #[derive(Debug, Default)]
 pub(crate) struct Stored(BTreeMap<(usize, &'static str), Tensor<1>>);
 
+impl Stored {
+    /// Returns a tensor of a node in one dimension, if it is stored in a format.
+    pub(crate) fn get(&self, node: usize, name: &'static str) -> Option<Tensor<1>> {
+        self.0.get(&(node, name)).cloned()
+    }
+}
+
 /// The tensors that nodes compute with.
 #[derive(Clone, Copy)]
 pub(super) struct Operands<'a> {
@@ -32,10 +39,8 @@ pub(super) struct Operands<'a> {
 impl Operands<'_> {
     /// Returns a tensor of a node in one dimension, if the node has it.
     pub(super) fn find(&self, idx: usize, name: &'static str) -> Option<Tensor<1>> {
-        match self.stored.0.get(&(idx, name)) {
-            Some(stored) => Some(stored.clone()),
-            None => self.parameters.find(idx, name),
-        }
+        let stored = self.stored.get(idx, name);
+        stored.or_else(|| self.parameters.find(idx, name))
     }
 
     /// Returns the weight of a node in its own shape.
@@ -48,8 +53,8 @@ impl Operands<'_> {
 
     /// Returns scale and shift of a batch normalisation whose running statistics are in use.
     pub(super) fn running(&self, idx: usize, eps: f64) -> (Tensor<1>, Tensor<1>) {
-        let stored = |name| self.stored.0.get(&(idx, name)).cloned();
-        if let (Some(scale), Some(shift)) = (stored("scale"), stored("shift")) {
+        let [scale, shift] = ["scale", "shift"].map(|name| self.stored.get(idx, name));
+        if let (Some(scale), Some(shift)) = (scale, shift) {
             return (scale, shift);
         }
         let [weight, bias, mean, variance] = affine_tensors(self.parameters, idx);

@@ -55,6 +55,9 @@ pub(crate) fn step_gradient(x: Values, grad: Values, format: &LearnedStep) -> f3
 
 /// Returns the gradient by the step of a learned tensor.
 pub(crate) fn step_gradient_of_tensor(x: Tensor<1>, grad: Tensor<1>, format: &LearnedStep) -> f32 {
+    if cpu::takes(&grad) {
+        return cpu::quantize::step_gradient_of_tensor(x, grad, format);
+    }
     let per_row = x.dims()[0];
     format.step_gradient(&host(x), &host(grad), per_row)
 }

@@ -91,6 +91,22 @@ proptest! {
             prop_assert_eq!(passed[idx] == 1.0, format.passes(x), "{:?}", x);
         }
     }
+
+    #[test]
+    fn the_gradient_by_a_step_is_what_core_says(
+        width in 2_u32..=12, signed: bool, step in 0.01_f32..1.0, seed: u64, n in 1_usize..100,
+    ) {
+        let format = LearnedStep::new(width, signed, step).unwrap();
+        let mut rng = stream(seed, Purpose::Dataset, 0);
+        let mut draw = |limit: f32| -> Vec<f32> {
+            (0..n).map(|_| rng.random_range(-limit..limit)).collect()
+        };
+        let (x, grad) = (draw(2.0 * format.most() * step), draw(1.0));
+        let expected = format.step_gradient(&x, &grad, n);
+        let found = step_gradient_of_tensor(vector(&x), vector(&grad), &format);
+        let size: f32 = grad.iter().map(|grad| grad.abs() * format.most()).sum();
+        prop_assert!((found - expected).abs() <= 1e-6 * size, "{found}, not {expected}");
+    }
 }
 
 #[test]
