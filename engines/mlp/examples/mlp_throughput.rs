@@ -3,8 +3,8 @@
 //! The network normalises its 16 inputs by batch and has linear layers with relus between them, the
 //! last one to 5 classes; it trains under Adam, on random rows. Arguments: batch size (256), threads
 //! (1), candidates (as many as threads), rows (100000), epochs (3), widths of the hidden layers
-//! (16,16), path of the kernels (the fastest), bits of all operands in fixed point and how many of
-//! them come after the binary point, as in 8,4 (float32).
+//! (16,16), path of the kernels (the fastest), formats of the operands of layers, as in
+//! `data_in=integer(8, 4) weight=ternary(2)` (float32).
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::time::Instant;
@@ -12,7 +12,7 @@ use std::time::Instant;
 use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{Candidate, Engine, Placement, Silent, TrainJob, TrainOutcome};
 use firebrick_core::formats::operands;
-use firebrick_core::graph::{Graph, GraphBuilder, NumberFormat, Op};
+use firebrick_core::graph::{Graph, GraphBuilder, Op};
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::Recipe;
 use firebrick_core::testing::PLAIN_RECIPE;
@@ -34,17 +34,19 @@ fn network(widths: &str) -> Result<Graph, Box<dyn std::error::Error>> {
     Ok(builder.finish()?)
 }
 
-/// Returns the network with all operands of its layers in a format, as in `8,4`.
-fn quantized(graph: &Graph, format: &str) -> Result<Graph, Box<dyn std::error::Error>> {
-    let (width, frac_width) = format
-        .split_once(',')
-        .ok_or("expected two numbers of bits, as in 8,4")?;
-    let format = NumberFormat::integer(width.parse()?, frac_width.parse()?);
+/// Returns the network with formats, written as in the text form of a graph, on all of its nodes that
+/// have such operands, but the output.
+fn quantized(graph: &Graph, formats: &str) -> Result<Graph, Box<dyn std::error::Error>> {
+    let probe = format!("x = input[1]\na = linear(x, out=1) @ {formats}\ny = output(a)");
+    let probe: Graph = probe.parse()?;
+    let formats = &probe.nodes()[1].annotations.formats;
     let mut nodes = graph.nodes().to_vec();
     for node in nodes.iter_mut().filter(|node| node.op != Op::Output) {
         for operand in operands(node) {
-            let formats = &mut node.annotations.formats;
-            formats.insert(operand.to_owned(), format.clone());
+            if let Some(format) = formats.get(operand) {
+                let formats = &mut node.annotations.formats;
+                formats.insert(operand.to_owned(), format.clone());
+            }
         }
     }
     Ok(Graph::new(nodes)?)
@@ -66,8 +68,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Some(name) => paths.iter().find(|path| path.name() == name),
         None => paths.first(),
     };
-    if let Some(format) = args.next() {
-        graph = quantized(&graph, &format)?;
+    if let Some(formats) = args.next() {
+        graph = quantized(&graph, &formats)?;
     }
     let path = *path.ok_or("this machine has no such path")?;
     let engine = MlpEngine::on(path);

@@ -80,7 +80,8 @@ impl Chain {
             {
                 let read = chain.widths[chain.steps.len()];
                 chain.push(idx, Kind::Quantize(DataFormat::new(format, row)), read);
-                stored = Some(format);
+                // In MASE's arithmetic, what is stored again may become smaller.
+                stored = Some(format).filter(|_| !node.annotations.formats["data_in"].mase);
             }
             for (tensor, format) in formats {
                 let step = chain.steps.len();

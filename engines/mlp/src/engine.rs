@@ -24,11 +24,12 @@ use crate::train;
 /// Takes chains of linear layers, batch normalisation over features, relu and dropout, in any
 /// order and of any width. Adam, AdamW and SGD step as PyTorch's do.
 ///
-/// Number formats: `integer`, fixed point of 2 to 32 bits, on what a node reads (`data_in`: of every
-/// node but the input, the output too) and on weights and biases. What is read is rounded once a
-/// value, weights once a step, in training, validation and prediction alike; gradients go straight
-/// through and are 0 beyond the limits; weights are trained and saved in float32. Other formats are
-/// refused.
+/// Number formats: all but `lsq`, whose steps are learned, on what a node reads (`data_in`: of every
+/// node but the input, the output too) and on weights and biases; those of a batch normalisation
+/// are the formats of its scale and shift. What is read is rounded once a value, weights once a step,
+/// in training, validation and prediction alike; gradients go straight through and are 0 beyond the
+/// limits, those of a batch normalisation as if scale and shift were not stored; weights are trained
+/// and saved in float32.
 ///
 /// Candidates train side by side, one a thread, the largest first; the result is the same, bit for
 /// bit, however many threads there are. It uses AVX-512 or AVX2 where the machine has them;

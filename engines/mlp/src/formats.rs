@@ -8,8 +8,8 @@ use firebrick_core::graph::Node;
 
 use crate::chain::unsupported;
 use crate::kernels::{
-    LANES, Lanes, MaskNumbers, Path, Quantize, QuantizeBackward, QuantizeNumbers, numbers,
-    numbers_mut,
+    Lanes, MaskNumbers, MaskTensor, Path, Quantize, QuantizeBackward, QuantizeNumbers, StoreRows,
+    StoreRowsBackward, StoreTensor,
 };
 
 /// The format of what a node reads.
@@ -71,17 +71,15 @@ impl DataFormat {
     /// Stores values of a batch, `[block][number of a row][16 rows]`; their negative part is cut off
     /// then, where `relu`.
     pub(crate) fn store(&self, path: Path, x: &[Lanes], y: &mut [Lanes], relu: bool) {
-        if let Quantizer::FixedPoint(format) = self.quantizer {
-            return path.run(Quantize { x, format, y, relu });
-        }
-        let layout = self.layout(x.len());
-        let y = numbers_mut(y);
-        store(path, &self.quantizer, numbers(x), layout, y);
-        if relu {
-            for y in y {
-                // NaN stays.
-                *y = if *y < 0.0 { 0.0 } else { *y };
-            }
+        match self.quantizer {
+            Quantizer::FixedPoint(format) => path.run(Quantize { x, format, y, relu }),
+            format => path.run(StoreRows {
+                x,
+                format,
+                row: self.row,
+                y,
+                relu,
+            }),
         }
     }
 
@@ -95,34 +93,22 @@ impl DataFormat {
         by_x: &mut [Lanes],
         rectified: bool,
     ) {
-        if let Quantizer::FixedPoint(format) = self.quantizer {
-            return path.run(QuantizeBackward {
+        match self.quantizer {
+            Quantizer::FixedPoint(format) => path.run(QuantizeBackward {
                 x,
                 format,
                 by_y,
                 by_x,
                 rectified,
-            });
-        }
-        by_x.copy_from_slice(by_y);
-        let (x, by_x) = (numbers(x), numbers_mut(by_x));
-        mask(path, &self.quantizer, x, self.layout(x.len() / LANES), by_x);
-        if rectified {
-            for (x, by_x) in x.iter().zip(by_x) {
-                *by_x = if *x > 0.0 { *by_x } else { 0.0 };
-            }
-        }
-    }
-
-    /// Returns how blocks of 16 rows lie: as places of a picture, each with the channels of one row.
-    fn layout(&self, n_lanes: usize) -> Layout {
-        let Layout {
-            channels, inner, ..
-        } = self.row;
-        Layout {
-            outer: n_lanes / (channels * inner).max(1),
-            channels,
-            inner: inner * LANES,
+            }),
+            format => path.run(StoreRowsBackward {
+                x,
+                format,
+                row: self.row,
+                by_y,
+                by_x,
+                rectified,
+            }),
         }
     }
 }
@@ -131,7 +117,12 @@ impl DataFormat {
 pub(crate) fn store(path: Path, format: &Quantizer, x: &[f32], layout: Layout, y: &mut [f32]) {
     match *format {
         Quantizer::FixedPoint(format) => path.run(QuantizeNumbers { x, format, y }),
-        _ => format.quantize(x, layout, y),
+        format => path.run(StoreTensor {
+            x,
+            format,
+            layout,
+            y,
+        }),
     }
 }
 
@@ -149,6 +140,11 @@ pub(crate) fn mask(
             format,
             gradient,
         }),
-        _ => format.mask(x, layout, gradient),
+        format => path.run(MaskTensor {
+            x,
+            format,
+            layout,
+            gradient,
+        }),
     }
 }

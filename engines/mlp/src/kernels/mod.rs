@@ -54,6 +54,7 @@ mod portable;
 mod quantize;
 mod rows;
 mod simd;
+mod stored;
 #[cfg(test)]
 mod tests;
 
@@ -64,6 +65,7 @@ pub(crate) use norm::{NormBackward, NormForward, NormGradients, NormStatistics};
 pub(crate) use optimizer::{Adam, Sgd, SumSquares};
 pub(crate) use quantize::{MaskNumbers, Quantize, QuantizeBackward, QuantizeNumbers};
 pub(crate) use rows::{Ahead, Gather, scatter};
+pub(crate) use stored::{MaskTensor, StoreRows, StoreRowsBackward, StoreTensor};
 
 use portable::Portable;
 use simd::Simd;
