@@ -93,7 +93,9 @@ fn can_be_written(output: &Path) -> Result<String> {
     if output.is_dir() {
         return refuse("it is a folder", "name a file: `--output network.onnx`");
     }
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = output
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     match folder.is_none_or(Path::is_dir) {
         true => Ok(name.to_string_lossy().into_owned()),
         false => refuse("its folder does not exist", "make the folder first"),

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use prost::Message;
-
 use crate::proto::{
     AttributeProto, AttributeType, Dimension, DimensionValue, FLOAT, GraphProto, ModelProto,
     NodeProto, OperatorSetIdProto, TensorProto, TensorShapeProto, TensorType, TypeProto, TypeValue,
@@ -72,6 +70,8 @@ impl Builder {
     /// Adds a constant under a name that is still free, and returns the name.
     pub(crate) fn constant(&mut self, wanted: &str, shape: &[usize], data: &[f32]) -> String {
         let name = self.free_name(wanted);
+        // hls4ml looks for the shapes of constants there, too.
+        self.graph.value_info.push(value(&name, shape));
         let bytes = data.iter().flat_map(|number| number.to_le_bytes());
         self.graph.initializer.push(TensorProto {
             dims: shape.iter().map(|size| *size as i64).collect(),
@@ -92,8 +92,8 @@ impl Builder {
         name
     }
 
-    /// Ends the graph with a value that was made as its output, and returns the file.
-    pub(crate) fn finish(mut self, output: &str) -> Vec<u8> {
+    /// Ends the graph with a value that was made as its output, and returns the model.
+    pub(crate) fn finish(mut self, output: &str) -> ModelProto {
         // The type of the output stands there, not among those in between.
         let values = std::mem::take(&mut self.graph.value_info).into_iter();
         let (outputs, others) = values.partition(|value| value.name == output);
@@ -107,14 +107,13 @@ impl Builder {
             .domains
             .into_iter()
             .map(|domain| OperatorSetIdProto { domain, version: 1 });
-        let model = ModelProto {
+        ModelProto {
             ir_version: IR_VERSION,
             producer_name: "firebrick".to_owned(),
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(self.graph),
             opset_import: std::iter::once(own).chain(others).collect(),
-        };
-        model.encode_to_vec()
+        }
     }
 }
 

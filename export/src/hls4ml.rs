@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use firebrick_core::graph::{Graph, NumberFormat, Op};
 
+use crate::proto::NodeProto;
+
 /// What the file is called.
 pub const CONFIG: &str = "hls4ml_config.yml";
 
@@ -16,14 +18,21 @@ pub const CONFIG: &str = "hls4ml_config.yml";
 /// Numbers without a format of their own, which are the network's input and what batch
 /// normalisations multiply with, are of 64 bits, 32 of them behind the binary point: rows have to
 /// be multiples of `2^-32`. Every other type follows from the file.
-pub(crate) fn config(file: &str, project: &str, graph: &Graph) -> String {
+///
+/// `layers` are the operations of the file. They are listed with the type of their result left to
+/// hls4ml, which finds one that is exact; without that all results are as wide as the input. Files
+/// of pictures have to be transformed first, which changes the names: hls4ml lists them itself with
+/// `config_from_onnx_model(..., granularity="name")`.
+pub(crate) fn config(file: &str, project: &str, graph: &Graph, layers: &[NodeProto]) -> String {
     let mut text = String::new();
-    if graph.input_shape().len() == 3 {
+    let is_of_pictures = graph.input_shape().len() == 3;
+    if is_of_pictures {
         let _ = writeln!(
             text,
             "# hls4ml reads pictures with their channels last. Before it, apply qonnx's\n\
              # ConvertToChannelsLastAndClean(make_input_channels_last=True) to the file, and give\n\
-             # rows as [height, width, channels]."
+             # rows as [height, width, channels]. config_from_onnx_model(..., granularity=\"name\")\n\
+             # lists the layers of the result, each with the narrowest exact type."
         );
     }
     let _ = write!(
@@ -44,6 +53,22 @@ pub(crate) fn config(file: &str, project: &str, graph: &Graph) -> String {
         quoted(&format!("{project}_hls4ml")),
         quoted(project),
     );
+    if is_of_pictures {
+        return text;
+    }
+    text.push_str("  LayerName:\n");
+    for layer in layers {
+        let _ = match layer.op_type.as_str() {
+            "MatMul" => {
+                let name = &layer.name;
+                writeln!(
+                    text,
+                    "    {name}: {{Precision: {{result: auto, accum: auto}}}}"
+                )
+            }
+            _ => writeln!(text, "    {}: {{Precision: {{result: auto}}}}", layer.name),
+        };
+    }
     text
 }
 
@@ -63,6 +88,9 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
                 Some("hls4ml 1.3 reads one group or as many as channels")
             }
             _ if takes_bipolar(graph, idx) => Some("hls4ml 1.3 stores no activations as -1 and 1"),
+            Op::Add if adds_sums(graph, idx) => Some(
+                "hls4ml 1.3 can't add results that are not stored: give its `data_in` a format",
+            ),
             _ if is_forked(graph, idx) => Some("hls4ml 1.3 reads a result in one format only"),
             _ => None,
         };
@@ -76,6 +104,20 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
 fn takes_bipolar(graph: &Graph, idx: usize) -> bool {
     let format = graph.nodes()[idx].annotations.formats.get("data_in");
     format.is_some_and(|format| format.name == "binary")
+}
+
+/// Returns whether two results of layers are added as they come: hls4ml ends with an error where they
+/// have one binary point.
+fn adds_sums(graph: &Graph, idx: usize) -> bool {
+    let producers = graph
+        .producers(idx)
+        .map(|producer| &graph.nodes()[producer].op);
+    let sums = producers.filter(|op| matches!(op, Op::Linear { .. } | Op::Conv2d { .. }));
+    let has_format = graph.nodes()[idx]
+        .annotations
+        .formats
+        .contains_key("data_in");
+    !has_format && sums.count() >= 2
 }
 
 /// Returns whether a result is read in several formats where that can't be written apart.

@@ -32,6 +32,7 @@ pub use hls4ml::CONFIG as HLS4ML_CONFIG;
 pub use integer::{IntegerNetwork, IntegerNode, IntegerTensor};
 
 use operand::Network;
+use prost::Message;
 use reference::Reference;
 
 /// What can be written.
@@ -100,7 +101,7 @@ pub fn export(
     let network = Network::new(graph, weights)?;
     let mut exported = match format {
         Format::Qonnx => return export_qonnx(&network, weights, file_name),
-        Format::Onnx => Exported::of(onnx::write(&network)?),
+        Format::Onnx => Exported::of(onnx::write(&network)?.encode_to_vec()),
         Format::Safetensors => Exported::of(safetensors::write(&network)?),
         Format::Json => {
             let integers = IntegerNetwork::of(graph, weights).ok();
@@ -146,7 +147,8 @@ fn export_qonnx(
     weights: &Weights,
     file_name: &str,
 ) -> Result<Exported, ExportError> {
-    let mut exported = Exported::of(qonnx::write(network)?);
+    let model = qonnx::write(network)?;
+    let mut exported = Exported::of(model.encode_to_vec());
     let mut obstacles = Vec::new();
     let integers = match IntegerNetwork::of(network.graph, weights) {
         Ok(integers) => Some(integers),
@@ -173,7 +175,12 @@ fn export_qonnx(
     obstacles.extend(hls4ml::obstacles(network.graph));
     if obstacles.is_empty() {
         let project = file_name.split('.').next().unwrap_or(file_name);
-        exported.hls4ml_config = Some(hls4ml::config(file_name, project, network.graph));
+        exported.hls4ml_config = Some(hls4ml::config(
+            file_name,
+            project,
+            network.graph,
+            model.graph.as_ref().map_or(&[], |graph| &graph.node),
+        ));
     } else {
         let what = format!("no `{HLS4ML_CONFIG}`, since hls4ml would not compute the same");
         let obstacles = obstacles.into_iter();

@@ -8,7 +8,7 @@ use firebrick_core::weights::Tensor;
 use crate::build::{Builder, Operation, batched, float, int, sizes};
 use crate::error::ExportError;
 use crate::operand::{Network, refused};
-use crate::proto::AttributeProto;
+use crate::proto::{AttributeProto, ModelProto};
 
 /// How number formats are said in a file.
 pub(crate) trait Storing {
@@ -52,11 +52,11 @@ impl Storing for Float {
     }
 }
 
-/// Returns a network in float32 as an ONNX file.
+/// Returns a network in float32 as an ONNX model.
 ///
 /// # Errors
 /// [`ExportError::Refused`] if an operand has a number format.
-pub(crate) fn write(network: &Network<'_>) -> Result<Vec<u8>, ExportError> {
+pub(crate) fn write(network: &Network<'_>) -> Result<ModelProto, ExportError> {
     for node in network.graph.nodes() {
         if let Some((operand, format)) = node.annotations.formats.first_key_value() {
             let reason = format!("is {format}, and plain ONNX has float32 only");
@@ -67,11 +67,11 @@ pub(crate) fn write(network: &Network<'_>) -> Result<Vec<u8>, ExportError> {
     write_stored(network, &mut Float)
 }
 
-/// Returns a network as an ONNX file.
+/// Returns a network as an ONNX model.
 pub(crate) fn write_stored(
     network: &Network<'_>,
     storing: &mut impl Storing,
-) -> Result<Vec<u8>, ExportError> {
+) -> Result<ModelProto, ExportError> {
     let graph = network.graph;
     let names = graph.nodes().iter().map(|node| node.name.as_str());
     let input = &graph.nodes()[0].name;

@@ -21,17 +21,17 @@ use crate::error::ExportError;
 use crate::grid::Grid;
 use crate::onnx::{Operand, Storing, write_stored};
 use crate::operand::{Network, float32, format, refused};
-use crate::proto::AttributeProto;
+use crate::proto::{AttributeProto, ModelProto};
 
 /// Whose the operators are.
 const DOMAIN: &str = "qonnx.custom_op.general";
 
-/// Returns a network as a QONNX file.
+/// Returns a network as a QONNX model.
 ///
 /// # Errors
 /// [`ExportError::Float32`] for a learned operand, or a network's input, that has no format;
 /// [`ExportError::Refused`] for a format that QONNX has no operation for.
-pub(crate) fn write(network: &Network<'_>) -> Result<Vec<u8>, ExportError> {
+pub(crate) fn write(network: &Network<'_>) -> Result<ModelProto, ExportError> {
     check(network)?;
     write_stored(network, &mut Quantised { network })
 }
