@@ -1,5 +1,8 @@
 //! How many bits a weight has on average.
 
+use std::num::NonZeroU64;
+
+use firebrick_core::costs::Costs;
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::pass::{Info, Pass, PassError, Role};
 use firebrick_core::weights::tensors;
@@ -16,8 +19,11 @@ register_pass!("average_bitwidth"; AverageBitwidthArgs => AverageBitwidth);
 /// such layers. Biases, batch norm and activations do not count (`size_bits` counts them).
 /// `memory_density` is `compare_to / average_bitwidth`.
 ///
-/// It is an average: it says nothing about how many weights there are, and is constant in a search
-/// over widths alone.
+/// Both are averages: they say nothing about how many weights there are, and are constant in a
+/// search over widths alone. `size_density` sees them: it is how many times smaller than
+/// `reference_params` numbers in float32 all learned numbers are, biases and batch norm included, as
+/// `weight_bits` of `size_bits` counts them. Give it the parameters of the base, so that candidates of
+/// a search are compared with one size; without, it is the number of the network itself.
 ///
 /// # Source
 /// `average_bitwidth` of MASE, <https://github.com/DeepWok/mase>. Differs: MASE averages over the
@@ -28,6 +34,10 @@ struct AverageBitwidthArgs {
     /// The bits that `memory_density` compares to, above 0.
     #[serde(default = "float32_bits")]
     compare_to: f64,
+    /// The learned numbers that `size_density` compares to, in float32; those of the network itself
+    /// where none are given.
+    #[serde(default)]
+    reference_params: Option<NonZeroU64>,
 }
 
 fn float32_bits() -> f64 {
@@ -42,7 +52,10 @@ impl Pass for AverageBitwidth {
     }
 
     fn apply(&self, graph: &Graph, args: &Json) -> Result<(Graph, Info), PassError> {
-        let AverageBitwidthArgs { compare_to } = registry::parse(args).map_err(PassError::Args)?;
+        let AverageBitwidthArgs {
+            compare_to,
+            reference_params,
+        } = registry::parse(args).map_err(PassError::Args)?;
         if !(compare_to > 0.0 && compare_to.is_finite()) {
             let reason = format!("`compare_to` is {compare_to}, expected a number above 0");
             return Err(PassError::Args(reason));
@@ -58,9 +71,17 @@ impl Pass for AverageBitwidth {
         } else {
             float32_bits()
         };
+        let total = Costs::of(graph).total;
+        let reference = reference_params.map_or(total.params, NonZeroU64::get) as f64;
+        // Of nothing at all, nothing is left out.
+        let density = match total.weight_bits {
+            0 => 1.0,
+            bits => float32_bits() * reference / bits as f64,
+        };
         let metrics = [
             ("average_bitwidth", average),
             ("memory_density", compare_to / average),
+            ("size_density", density),
         ];
         Ok((graph.clone(), Info::of_metrics(metrics)))
     }

@@ -5,8 +5,14 @@ mod channel_multiplier;
 mod quantize;
 
 mod average_bitwidth;
+mod bops;
+mod ebops;
+mod energy;
+mod finn_luts;
 mod macs;
 mod params;
+mod per_node;
+mod roofline_latency;
 mod size_bits;
 mod summary;
 

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use firebrick_core::Json;
 use firebrick_core::graph::Graph;
@@ -43,6 +44,24 @@ fn metrics(name: &str, text: &str, args: &Json) -> String {
         .collect()
 }
 
+/// Returns the arguments that an analysis can't do without.
+fn args(name: &str) -> Json {
+    match name {
+        "roofline_latency" | "roofline" => {
+            json!({ "macs_per_cycle": 64, "clock_mhz": 200, "memory_bytes_per_s": 1e9 })
+        }
+        _ => json!({}),
+    }
+}
+
+/// Returns the table, a line a row.
+fn rows(name: &str, text: &str, args: &Json) -> String {
+    let table = measure(name, text, args).unwrap().table.unwrap();
+    let lines = std::iter::once(&table.columns).chain(&table.rows);
+    let lines: Vec<String> = lines.map(|cells| cells.join(" | ")).collect();
+    lines.join("\n")
+}
+
 fn error(name: &str, args: &Json) -> String {
     measure(name, MIXED, args).unwrap_err().to_string()
 }
@@ -54,11 +73,12 @@ fn every_analysis_keeps_the_contract() {
     for item in Registration::of_package(PACKAGE) {
         let pass = pass(item.names[0]);
         if pass.role() == Role::Analysis {
-            check_pass(pass.as_ref(), &graph, &json!({}), &Json::Null);
+            let args = args(item.names[0]);
+            check_pass(pass.as_ref(), &graph, &args, &args);
             n_analyses += 1;
         }
     }
-    assert_eq!(n_analyses, 5);
+    assert_eq!(n_analyses, 10);
 }
 
 #[test]
@@ -80,12 +100,18 @@ fn every_pass_says_what_it_is() {
     let names: Vec<&str> = names.keys().copied().collect();
     assert_snapshot!(names.join("\n"), @r"
     average_bitwidth
+    bops
     channel_multiplier
+    ebops
+    energy
+    finn_luts
     macs
     params
     quantize
     redefine_linear_transform_pass
     redefine_vgg_pass
+    roofline
+    roofline_latency
     size_bits
     summary
     ");
@@ -172,8 +198,21 @@ fn size_bits_are_those_of_weights_and_activations() {
     // activations: x 4*32, n 4*6, a 8*32, r 8*32, b 2*32, c 3*32
     assert_snapshot!(metrics("size_bits", MIXED, &json!({})), @r"
     activation_bits = 824
+    bias_bits = 224
+    kernel_bits = 336
+    peak_activation_bits = 512
     size_bits = 1640
     weight_bits = 816
+    ");
+    assert_snapshot!(rows("size_bits", MIXED, &json!({})), @r"
+    node | type | weight_bits | kernel_bits | bias_bits | activation_bits
+    x | input | 0 | 0 | 0 | 128
+    n | batch_norm | 256 | 0 | 0 | 24
+    a | linear | 192 | 128 | 64 | 256
+    r | relu | 0 | 0 | 0 | 256
+    b | linear | 80 | 16 | 64 | 64
+    c | linear | 288 | 192 | 96 | 96
+    total |  | 816 | 336 | 224 | 824
     ");
 }
 
@@ -187,13 +226,7 @@ fn summary_has_a_row_a_node_and_the_sums() {
     trainable_params = 57
     weight_bits = 816
     ");
-    let table = measure("summary", MIXED, &json!({}))
-        .unwrap()
-        .table
-        .unwrap();
-    let lines = std::iter::once(&table.columns).chain(&table.rows);
-    let lines: Vec<String> = lines.map(|cells| cells.join(" | ")).collect();
-    assert_snapshot!(lines.join("\n"), @r"
+    assert_snapshot!(rows("summary", MIXED, &json!({})), @r"
     node | type | reads | makes | params | macs | weight_bits | activation_bits
     x | input |  | [4] | 0 | 0 | 0 | 128
     n | batch_norm | [4] | [4] | 8 | 0 | 256 | 24
@@ -207,18 +240,232 @@ fn summary_has_a_row_a_node_and_the_sums() {
 
 #[test]
 fn arguments_that_make_no_sense_are_refused() {
+    let chip = |name: &str, value: &Json| {
+        let mut args = args("roofline_latency");
+        args[name] = value.clone();
+        error("roofline_latency", &args)
+    };
     let messages = [
         error("average_bitwidth", &json!({ "compare": 32 })),
         error("average_bitwidth", &json!({ "compare_to": 0 })),
         error("average_bitwidth", &json!({ "compare_to": "32" })),
         error("params", &json!({ "by": "name" })),
         error("summary", &json!({ "depth": 2 })),
+        error("average_bitwidth", &json!({ "reference_params": 0 })),
+        error("finn_luts", &json!({ "pe": 0 })),
+        error("finn_luts", &json!({ "calibration": -1 })),
+        error("ebops", &json!({ "weights": "x" })),
+        error("roofline_latency", &json!({ "clock_mhz": 200 })),
+        chip("clock_mhz", &json!(0)),
+        chip("macs_per_cycle_8_bit", &json!(-4)),
+        chip("on_chip_bytes", &json!(-1)),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
-    unknown field `compare`, expected `compare_to`
+    unknown field `compare`, expected `compare_to` or `reference_params`
     `compare_to` is 0, expected a number above 0
     `compare_to`: invalid type: string "32", expected f64
     unknown field `by`, there are no fields
     unknown field `depth`, there are no fields
+    `reference_params`: invalid value: integer `0`, expected a nonzero u64
+    `pe`: invalid value: integer `0`, expected a nonzero u64
+    `calibration` is -1, expected a number above 0
+    unknown field `weights`, there are no fields
+    missing field `macs_per_cycle`
+    `clock_mhz` is 0, expected a number above 0
+    `macs_per_cycle_8_bit` is -4, expected a number above 0
+    `on_chip_bytes` is -1, expected 0 or more
     "#);
+}
+
+/// The network of the seed between formats, as a preset writes them.
+fn jsc(width: usize, format: &str) -> String {
+    let graph: Graph = format!(
+        "x = input[16]
+         n = batch_norm(x)
+         r = relu(n)
+         a = linear(r, out={width})
+         s = relu(a)
+         b = linear(s, out=5)
+         y = output(b)"
+    )
+    .parse()
+    .unwrap();
+    let args = json!({ "default": { "format": format } });
+    pass("quantize").apply(&graph, &args).unwrap().0.to_string()
+}
+
+#[test]
+fn bit_operations_are_those_of_both_widths() {
+    assert_snapshot!(metrics("bops", &jsc(8, "int4"), &json!({})), @r"
+    bops = 2688
+    bops_baskin = 4664
+    ");
+    assert_snapshot!(rows("bops", &jsc(8, "int4"), &json!({})), @r"
+    node | type | bops | bops_baskin
+    a | linear | 2048 | 3584
+    b | linear | 640 | 1080
+    total |  | 2688 | 4664
+    ");
+}
+
+#[test]
+fn effective_bit_operations_are_told_by_node() {
+    assert_snapshot!(rows("ebops", &jsc(8, "int4"), &json!({})), @r"
+    node | type | multiplications | additions | ebops
+    n | batch_norm | 512 | 192 | 704
+    a | linear | 2048 | 96 | 2144
+    b | linear | 640 | 55 | 695
+    total |  | 3200 | 343 | 3543
+    ");
+}
+
+#[test]
+fn every_cost_sees_width_and_format() {
+    let costs = [
+        ("bops", "bops"),
+        ("bops", "bops_baskin"),
+        ("ebops", "ebops"),
+        ("size_bits", "size_bits"),
+        ("size_bits", "kernel_bits"),
+        ("size_bits", "weight_bits"),
+        ("size_bits", "activation_bits"),
+        ("finn_luts", "finn_luts"),
+        ("energy", "energy_pj"),
+        ("roofline_latency", "roofline_latency_us"),
+    ];
+    for (name, metric) in costs {
+        let cost = |width, format: &str| {
+            measure(name, &jsc(width, format), &args(name))
+                .unwrap()
+                .metrics[metric]
+        };
+        let base = cost(8, "int8");
+        assert!(cost(6, "int8") < base, "{metric} sees width");
+        assert!(cost(8, "int4") < base, "{metric} sees the format");
+        assert!(
+            base < cost(8, "float32") || metric == "finn_luts",
+            "{metric} sees that there is one"
+        );
+    }
+}
+
+#[test]
+fn size_density_sees_width_and_average_bitwidth_does_not() {
+    let metrics = |width| {
+        let args = json!({ "reference_params": 1000 });
+        measure("average_bitwidth", &jsc(width, "int4"), &args)
+            .unwrap()
+            .metrics
+    };
+    let (wide, narrow) = (metrics(8), metrics(4));
+    assert_eq!(wide["average_bitwidth"], narrow["average_bitwidth"]);
+    // 32 of batch norm and 13 biases in 8 bits, 168 weights in 4.
+    assert_eq!(wide["size_density"], 32_000.0 / (45.0 * 8.0 + 168.0 * 4.0));
+    assert_eq!(narrow["size_density"], 32_000.0 / (41.0 * 8.0 + 84.0 * 4.0));
+    let own = measure("average_bitwidth", &jsc(8, "float32"), &json!({})).unwrap();
+    assert_eq!(own.metrics["size_density"], 1.0);
+    let nothing = "x = input[4]\nr = relu(x)\ny = output(r)";
+    let nothing = measure("average_bitwidth", nothing, &json!({})).unwrap();
+    assert_eq!(nothing.metrics["size_density"], 1.0);
+}
+
+#[test]
+fn finn_takes_what_is_asked_for() {
+    let text = jsc(8, "int4");
+    let luts = |args: Json| measure("finn_luts", &text, &args).unwrap().metrics;
+    let all = luts(json!({}));
+    assert_eq!(all["finn_cycles"], 1.0);
+    let half = luts(json!({ "calibration": 0.5 }));
+    assert_eq!(half["finn_luts"], all["finn_luts"] / 2.0);
+    let folded = luts(json!({ "pe": 1, "simd": 1 }));
+    assert_eq!(folded["finn_cycles"], 128.0);
+    assert!(folded["finn_luts"] < all["finn_luts"]);
+    assert_snapshot!(rows("finn_luts", &text, &json!({ "pe": 4 })), @r"
+    node | type | finn_luts | finn_cycles
+    a | linear | 5110 | 2
+    b | linear | 1853 | 2
+    total |  | 6963 | 2
+    ");
+}
+
+#[test]
+fn energy_is_told_by_node() {
+    assert_snapshot!(rows("energy", &jsc(8, "int8"), &json!({})), @r"
+    node | type | energy_compute_pj | energy_memory_pj | energy_pj
+    x | input | 0 | 20 | 20
+    n | batch_norm | 4.053 | 40 | 44.053
+    a | linear | 34.44 | 200 | 234.44
+    b | linear | 10.794 | 91.25 | 102.044
+    total |  | 49.287 | 351.25 | 400.537
+    ");
+}
+
+#[test]
+fn a_roofline_says_what_bounds_each_node() {
+    let mut chip = args("roofline");
+    chip["macs_per_cycle"] = 1.into();
+    chip["clock_mhz"] = 1000.into();
+    chip["memory_bytes_per_s"] = 1e9.into();
+    assert_snapshot!(rows("roofline", &jsc(8, "int8"), &chip), @r"
+    node | type | roofline_compute_us | roofline_memory_us | roofline_latency_us | bound
+    x | input | 0 | 0.016 | 0.016 | memory
+    n | batch_norm | 0.016 | 0.032 | 0.032 | memory
+    r | relu | 0.008 | 0 | 0.008 | compute
+    a | linear | 0.128 | 0.16 | 0.16 | memory
+    s | relu | 0.004 | 0 | 0.004 | compute
+    b | linear | 0.04 | 0.073 | 0.073 | memory
+    total |  | 0.196 | 0.281 | 0.293 |
+    ");
+}
+
+#[test]
+fn costs_of_a_large_network_take_less_than_a_millisecond() {
+    let mut text = "x = input[3, 32, 32]\n".to_owned();
+    let mut last = "x".to_owned();
+    for (idx, channels) in [128, 128, 256, 256, 512, 512].into_iter().enumerate() {
+        text += &format!(
+            "c{idx} = conv2d({last}, out={channels}, kernel=3, padding=1)
+             n{idx} = batch_norm(c{idx})
+             r{idx} = relu(n{idx})\n"
+        );
+        last = format!("r{idx}");
+        if idx % 2 == 1 {
+            text += &format!("p{idx} = max_pool({last}, kernel=2)\n");
+            last = format!("p{idx}");
+        }
+    }
+    text += &format!(
+        "f = flatten({last})
+         l0 = linear(f, out=1024)
+         l1 = relu(l0)
+         l2 = linear(l1, out=1024)
+         l3 = relu(l2)
+         l4 = linear(l3, out=10)
+         y = output(l4)"
+    );
+    let base: Graph = text.parse().unwrap();
+    let preset = json!({ "default": { "format": "int8" } });
+    let graph = pass("quantize").apply(&base, &preset).unwrap().0;
+    let names = [
+        "average_bitwidth",
+        "bops",
+        "ebops",
+        "energy",
+        "finn_luts",
+        "macs",
+        "params",
+        "roofline_latency",
+        "size_bits",
+    ];
+    let passes = names.map(|name| (pass(name), args(name)));
+    let mut fastest = Duration::MAX;
+    for _ in 0..20 {
+        let start = Instant::now();
+        for (pass, args) in &passes {
+            pass.apply(&graph, args).unwrap();
+        }
+        fastest = fastest.min(start.elapsed());
+    }
+    println!("all analyses of VGG7: {fastest:?}");
+    assert!(fastest < Duration::from_millis(1), "{fastest:?}");
 }

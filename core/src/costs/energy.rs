@@ -1,8 +1,10 @@
 //! Energy of one inference.
 
+use std::collections::BTreeMap;
+
 use super::Costs;
 use super::activations::{self, bits_of_owners, peak_activation_bits, producers};
-use super::layers::{is_layer, layers, sum_bits};
+use super::layers::{Layer, layers, sum_bits};
 use crate::graph::{Graph, Node, NumberFormat, Op};
 
 /// Energy in picojoules.
@@ -48,9 +50,11 @@ const DRAM: f64 = 1300.0;
 ///
 /// Computing: a multiplication and an addition for each multiply-accumulate, an addition for each
 /// bias, both for each value of batch normalisation, an addition for each further value that is
-/// added, averaged or compared, of the kind and width of the formats. Multiplying with a power of
-/// two adds exponents or shifts, which costs an addition. Sums of whole numbers have the bits of a
-/// product and those that they carry, at most 32; those of floats are float32.
+/// added, averaged or compared, of the kind and width of the formats; relu looks at signs alone, which
+/// costs nothing. Multiplying with a power of two adds exponents or shifts, which costs an addition.
+/// Sums of whole numbers have the bits of a product and those that they carry, at most 32; those of
+/// floats are float32. Who notes no format reads what there is: sums as they come, the network's
+/// input in float32.
 ///
 /// Memory: each weight is read once, each result written once and read once by each reader, in the
 /// smallest memory of 8 KiB, 32 KiB and 1 MiB that holds all weights and the results that are
@@ -72,22 +76,20 @@ pub fn energy(graph: &Graph) -> Vec<Energy> {
     let a_bit = memory.map_or(DRAM, |(_, energy)| *energy) / 64.0;
     let (made_bits, read_bits) = (activations::bits(graph), bits_of_owners(graph));
     let producers = producers(graph);
+    let layers = layers(graph).map(|layer| (layer.idx, layer));
+    let layers: BTreeMap<usize, Layer> = layers.collect();
     let mut energies = vec![Energy::default(); graph.nodes().len()];
-    for layer in layers(graph) {
-        let node = &graph.nodes()[layer.idx];
-        let [weight, data_in, bias] = ["weight", "data_in", "bias"].map(|of| arithmetic(node, of));
-        let sum = added(weight, data_in, layer.n_inputs);
-        let product = multiplication(weight, data_in) + addition(sum);
-        let biases = match layer.bias_bits {
-            Some(_) => layer.outputs() as f64 * addition(wider(sum, bias)),
-            None => 0.0,
-        };
-        energies[layer.idx].compute = layer.macs() as f64 * product + biases;
-    }
+    let mut made: Vec<Arithmetic> = Vec::with_capacity(energies.len());
     for (idx, node) in graph.nodes().iter().enumerate() {
-        if !is_layer(&node.op) {
-            energies[idx].compute = of_values(graph, idx);
-        }
+        let noted = node.annotations.formats.get("data_in").map(arithmetic_of);
+        let results = producers[idx].iter().map(|read| made[*read]);
+        let data_in = noted.or_else(|| results.reduce(wider)).unwrap_or(FLOAT32);
+        let (result, compute) = match layers.get(&idx) {
+            Some(layer) => of_layer(node, layer, data_in),
+            None => of_values(graph, idx, data_in),
+        };
+        made.push(result);
+        energies[idx].compute = compute;
         let moved = if is_on_the_way(&node.op) {
             0
         } else {
@@ -108,27 +110,44 @@ pub(super) fn is_on_the_way(op: &Op) -> bool {
     )
 }
 
-/// Returns the energy of computing a node without sums of products.
-fn of_values(graph: &Graph, idx: usize) -> f64 {
+/// Returns what a linear layer or convolution makes, and the energy of computing it.
+fn of_layer(node: &Node, layer: &Layer, data_in: Arithmetic) -> (Arithmetic, f64) {
+    let [weight, bias] = ["weight", "bias"].map(|of| arithmetic(node, of));
+    let sum = added(weight, data_in, layer.n_inputs);
+    let products = layer.macs() as f64 * (multiplication(weight, data_in) + addition(sum));
+    match layer.bias_bits {
+        Some(_) => {
+            let sum = wider(sum, bias);
+            (sum, products + layer.outputs() as f64 * addition(sum))
+        }
+        None => (sum, products),
+    }
+}
+
+/// Returns what a node without sums of products makes, and the energy of computing it.
+fn of_values(graph: &Graph, idx: usize, data_in: Arithmetic) -> (Arithmetic, f64) {
     let node = &graph.nodes()[idx];
     let outputs = super::product(graph.shape(idx)) as f64;
-    let data_in = arithmetic(node, "data_in");
     match &node.op {
         Op::BatchNorm { .. } => {
             let [scale, shift] = ["weight", "bias"].map(|of| arithmetic(node, of));
-            let scaled = added(scale, data_in, 1);
-            outputs * (multiplication(scale, data_in) + addition(wider(scaled, shift)))
+            let sum = wider(added(scale, data_in, 1), shift);
+            let each = multiplication(scale, data_in) + addition(sum);
+            (sum, outputs * each)
         }
-        Op::Relu => outputs * addition(data_in),
-        Op::Add => outputs * (node.inputs.len() as f64 - 1.0) * addition(data_in),
+        Op::Add => {
+            let further = node.inputs.len() as f64 - 1.0;
+            (data_in, outputs * further * addition(data_in))
+        }
         Op::MaxPool { kernel, .. } | Op::AvgPool { kernel, .. } => {
-            outputs * (super::product(kernel) as f64 - 1.0) * addition(data_in)
+            let further = super::product(kernel) as f64 - 1.0;
+            (data_in, outputs * further * addition(data_in))
         }
         Op::GlobalAvgPool => {
             let read = super::product(graph.input_shapes(idx)[0]) as f64;
-            (read - outputs) * addition(data_in)
+            (data_in, (read - outputs) * addition(data_in))
         }
-        _ => 0.0,
+        _ => (data_in, 0.0),
     }
 }
 

@@ -333,6 +333,17 @@ fn energy_follows_width_and_bits() {
     // 6 multiply-accumulates and 3 biases in float32; 2 + 9 + 3 numbers of 32 bits in 8 KiB.
     assert!((float[1].compute - (6.0 * 4.6 + 3.0 * 0.9)).abs() < 1e-9);
     assert!((float[1].memory - 14.0 * 32.0 * 10.0 / 64.0).abs() < 1e-9);
+    // A pool compares sums of whole numbers as they come; a relu compares nothing.
+    let sums = graph(
+        "x = input[2, 2, 2]
+         c = conv2d(x, out=1, kernel=1, bias=false) @ weight=integer(8) data_in=integer(8)
+         r = relu(c)
+         p = max_pool(r, kernel=2)
+         y = output(p)",
+    );
+    let sums = energy(&sums);
+    assert_eq!(sums[2].compute, 0.0);
+    assert!((sums[3].compute - 3.0 * (0.03 + 9.0 / 24.0 * 0.07)).abs() < 1e-12);
     // What no cache holds is a thousand times as far away.
     let large = energy(&graph(
         "x = input[1000]\na = linear(x, out=1000)\ny = output(a)",
