@@ -26,12 +26,12 @@ pub(crate) enum Choices {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record(pub(crate) Vec<(String, Value)>);
 
-/// Writes the record as the value of a parameter: `width=16, frac_width=8`.
+/// Writes the record as the value of a parameter: `width 16 frac_width 8`.
 impl fmt::Display for Record {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (idx, (name, value)) in self.0.iter().enumerate() {
-            let comma = if idx == 0 { "" } else { ", " };
-            write!(formatter, "{comma}{name}={value}")?;
+            let space = if idx == 0 { "" } else { " " };
+            write!(formatter, "{space}{name} {value}")?;
         }
         Ok(())
     }

@@ -71,10 +71,21 @@ pub(super) const METRICS: [(&str, Direction); 2] = [
 /// Returns the direction of a metric whose better side is not in doubt.
 pub(super) fn direction(metric: &str) -> Option<Direction> {
     match metric {
-        "accuracy" | "macro_accuracy" => Some(Direction::Maximize),
+        "accuracy" | "macro_accuracy" | "memory_density" | "size_density" => {
+            Some(Direction::Maximize)
+        }
         metric if ZeroCost::named(metric).is_some() => Some(Direction::Maximize),
-        "loss" | "params" | "trainable_params" | "macs" | "flops" | "size_bits"
-        | "average_bitwidth" => Some(Direction::Minimize),
+        "loss" | "params" | "trainable_params" | "macs" | "flops" | "average_bitwidth" | "bops"
+        | "bops_baskin" | "ebops" | "trained_ebops" | "finn_luts" | "finn_cycles"
+        | "measured_latency" => Some(Direction::Minimize),
+        // Bits, energy and time of any part.
+        metric
+            if ["_bits", "_pj", "_us"]
+                .iter()
+                .any(|end| metric.ends_with(end)) =>
+        {
+            Some(Direction::Minimize)
+        }
         _ => None,
     }
 }

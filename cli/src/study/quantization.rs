@@ -58,13 +58,13 @@ impl QuantizationMode {
     }
 }
 
-/// Reads `[quantization]`; the caller ends it.
+/// Reads `[quantization]`, in a mode unless it says another; the caller ends it.
 pub(super) fn read(
     table: &mut Section<'_>,
+    mode: QuantizationMode,
     notices: &mut Vec<Notice>,
 ) -> Result<Quantization, StudyError> {
-    let mode = table.word("mode", &MODES)?;
-    let mode = mode.unwrap_or(QuantizationMode::Qat);
+    let mode = table.word("mode", &MODES)?.unwrap_or(mode);
     let mut float_epochs = table.size("float_epochs", 0)?;
     if let (QuantizationMode::Ptq, Some(item)) = (mode, table.item("float_epochs")) {
         let reason = "`mode` is `ptq`: every epoch is in float32";

@@ -8,7 +8,7 @@ use firebrick_core::recipe::Recipe;
 use super::error::{Notice, StudyError};
 use super::file::{Raw, Table};
 use super::passes::{self, PassStep};
-use super::quantization::{self, Quantization};
+use super::quantization::{self, Quantization, QuantizationMode};
 use super::recipe::{falls_in_steps, note_idle_steps, read_recipe};
 use super::search::{self, Search};
 use super::section::{Section, home, misfit};
@@ -191,7 +191,12 @@ pub(super) fn resolve(
         notices.push(Notice::new("load_name", &item.origin, reason));
     }
     let mut table = root.section("quantization")?;
-    let quantization = quantization::read(&mut table, notices)?;
+    let mode = match &search {
+        // What MASE calls a search of post-training quantisation is one.
+        Some(search) if search.space.stores_as_mase() => QuantizationMode::Ptq,
+        _ => QuantizationMode::Qat,
+    };
+    let quantization = quantization::read(&mut table, mode, notices)?;
     let candidates = search.as_ref().map(|search| search.recipe.max_epochs);
     if let Some(n_epochs) = quantization::trained_epochs(verb, recipe.max_epochs, candidates) {
         quantization::check_epochs(&quantization, n_epochs, &mut table)?;

@@ -74,6 +74,14 @@ pub(crate) const FORMAT: &str = "format";
 /// The table of the seed's spelling.
 pub(crate) const CONFIG: &str = "config";
 
+impl SpaceSpec {
+    /// Returns whether number formats are given in MASE's spelling.
+    pub(super) fn stores_as_mase(&self) -> bool {
+        let mut groups = self.seeds.iter().flat_map(|seed| &seed.groups);
+        groups.any(|group| group.table == CONFIG && group.pass.as_deref() == Some(QUANTIZE))
+    }
+}
+
 impl By {
     /// Returns the word for it.
     pub(crate) fn word(self) -> &'static str {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use firebrick_core::Json;
 use firebrick_core::hint::did_you_mean;
 use firebrick_core::value::Value;
-use serde_json::Map;
 
 use super::error::{Notice, StudyError};
 use super::file::Raw;
@@ -34,10 +33,9 @@ pub(super) fn read(table: &Section<'_>) -> Result<Target, StudyError> {
 }
 
 impl Loaded {
-    /// Gives the passes and analyses of the study what they take of `[target]` and are not given by
-    /// themselves.
+    /// Gives the passes and analyses of the study the numbers of `[target]` that their arguments
+    /// have by name and that they are not given by themselves.
     ///
-    /// A pass takes a number whose name its arguments have, or a table `target` among them.
     /// `schema` returns the JSON schema of a pass by name, `all` are those of all passes that there
     /// are. Returns the numbers that no pass of the study takes.
     ///
@@ -49,38 +47,36 @@ impl Loaded {
         all: impl IntoIterator<Item = &'a Json>,
     ) -> Result<Vec<Notice>, StudyError> {
         let target = self.study.target.clone();
-        let mut known: Vec<&str> = all.into_iter().flat_map(names).collect();
+        let mut known: Vec<&str> = all.into_iter().flat_map(numbers).collect();
         known.sort_unstable();
         known.dedup();
         let unknown = |key: &&String| !known.contains(&key.as_str());
         if let Some(key) = target.0.keys().find(unknown) {
             let hint = did_you_mean(key, known.iter().copied())
-                .unwrap_or_else(|| format!("analyses take `{}`", known.join("`, `")));
+                .unwrap_or_else(|| format!("passes take `{}`", known.join("`, `")));
             let path = join("target", key);
-            let what = format!("no analysis takes `{path}`");
+            let what = format!("no pass takes `{path}`");
             return Err(self.blame(Subject::Key(&path), what, Some(hint)));
         }
         let mut taken: Vec<&str> = Vec::new();
         let mut lacking = None;
         let analyses = self.study.search.iter_mut();
-        let steps = analyses.flat_map(|search| &mut search.analyses);
-        for step in self.study.passes.iter_mut().chain(steps) {
+        let analyses = analyses.flat_map(|search| &mut search.analyses);
+        let analyses = analyses.map(|step| ("search.strategy.hw_runner", step));
+        let passes = self.study.passes.iter_mut().map(|step| ("passes", step));
+        for (table, step) in passes.chain(analyses) {
             let Some(schema) = schema(&step.name) else {
                 continue;
             };
-            taken.extend(names(schema));
+            taken.extend(numbers(schema));
             give(&target, schema, step);
-            let missing = missing(schema, &step.args);
-            lacking = lacking.or(missing.map(|key| (step.name.clone(), key)));
+            let table = join(table, &step.name);
+            lacking = lacking.or_else(|| Some((table, missing(schema, &step.args)?.to_owned())));
         }
-        if let Some((pass, key)) = lacking {
-            let what = format!("`{pass}` needs `{key}`");
-            let hint = format!("describe the chip: `[target]` with `{key} = ...`");
-            let subject = match self.places.contains_key("target") {
-                true => Subject::Key("target"),
-                false => Subject::Analysis(&pass),
-            };
-            return Err(self.blame(subject, what, Some(hint)));
+        if let Some((table, number)) = lacking {
+            let what = format!("`{table}` needs `{number}`");
+            let hint = format!("say it there, or in `[target]` for all: `target.{number} = ...`");
+            return Err(self.blame(Subject::Key(&table), what, Some(hint)));
         }
         let idle = target.0.keys().filter(|key| !taken.contains(&key.as_str()));
         let notices = idle.map(|key| {
@@ -97,47 +93,29 @@ impl Loaded {
     }
 }
 
-/// The argument that is a table of numbers of a target.
-const TABLE: &str = "target";
-
 /// Gives a pass those numbers that its arguments have and that it is not given.
 fn give(target: &Target, schema: &Json, step: &mut PassStep) {
     let Some(args) = step.args.as_object_mut() else {
         return;
     };
-    let args = match table(schema) {
-        None => args,
-        Some(_) => {
-            let empty = || Json::Object(Map::new());
-            match args.entry(TABLE).or_insert_with(empty).as_object_mut() {
-                Some(table) => table,
-                None => return,
-            }
-        }
-    };
-    for name in names(schema) {
+    for name in numbers(schema) {
         if let (Some(number), false) = (target.0.get(name), args.contains_key(name)) {
             args.insert(name.to_owned(), number.clone().into());
         }
     }
 }
 
-/// Returns the first argument that a pass needs and is not given, if there is one.
-fn missing(schema: &Json, args: &Json) -> Option<String> {
-    let (schema, args) = match table(schema) {
-        Some(table) => (table, args.get(TABLE)?),
-        None => (schema, args),
-    };
-    let required = schema.get("required").and_then(Json::as_array);
-    let mut required = required.into_iter().flatten().filter_map(Json::as_str);
-    let missing = required.find(|name| args.get(name).is_none());
-    missing.map(str::to_owned)
+/// Returns the first number that a pass needs and is not given, if there is one.
+fn missing<'a>(schema: &'a Json, args: &Json) -> Option<&'a str> {
+    let required = schema.get("required").and_then(Json::as_array)?;
+    let mut needed = numbers(schema)
+        .into_iter()
+        .filter(|name| required.iter().any(|needed| needed == name));
+    needed.find(|name| args.get(name).is_none())
 }
 
-/// Returns the names of numbers that a pass takes.
-fn names(schema: &Json) -> Vec<&str> {
-    let own = table(schema).unwrap_or(schema);
-    let properties = own.get("properties").and_then(Json::as_object);
+/// Returns the names of the numbers among the arguments of a pass.
+fn numbers(schema: &Json) -> Vec<&str> {
     let is_number = |schema: &Json| match schema.get("type") {
         Some(Json::String(kind)) => ["number", "integer"].contains(&kind.as_str()),
         Some(Json::Array(kinds)) => kinds
@@ -145,16 +123,8 @@ fn names(schema: &Json) -> Vec<&str> {
             .any(|kind| kind == "number" || kind == "integer"),
         _ => false,
     };
-    let numbers = properties.into_iter().flatten();
-    let numbers = numbers.filter(|(_, schema)| is_number(schema));
+    let properties = schema.get("properties").and_then(Json::as_object);
+    let properties = properties.into_iter().flatten();
+    let numbers = properties.filter(|(_, schema)| is_number(schema));
     numbers.map(|(name, _)| name.as_str()).collect()
-}
-
-/// Returns the schema of the table `target` of a pass, if it has one.
-fn table(schema: &Json) -> Option<&Json> {
-    let own = schema.get("properties")?.get(TABLE)?;
-    match own.get("$ref").and_then(Json::as_str) {
-        Some(reference) => schema.pointer(reference.strip_prefix('#')?),
-        None => Some(own),
-    }
 }

@@ -71,7 +71,7 @@ impl Planner<'_> {
             let mut names = field.choices.field_names(&field.name).into_iter();
             names.find(|name| {
                 let is_known = self.choice(group, name).is_some();
-                !is_known && !(is_config && is_of_mase(name))
+                !(is_known || is_config && is_of_mase(name))
             })
         };
         let mut fields = group.fields.iter();

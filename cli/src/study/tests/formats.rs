@@ -206,8 +206,8 @@ fn fields_go_together_in_records() {
     .unwrap();
     assert_eq!(space.space.size(), Some(16));
     insta::assert_snapshot!(printed(&space.space), @r#"
-    seq_blocks_2/quantize/data_in {"kind":"ordinal","choices":["width=16, frac_width=8","width=8, frac_width=6","width=8, frac_width=4","width=4, frac_width=NA"]}
-    seq_blocks_2/quantize/weight {"kind":"ordinal","choices":["width=16, frac_width=8","width=8, frac_width=6","width=8, frac_width=4","width=4, frac_width=NA"]}
+    seq_blocks_2/quantize/data_in {"kind":"ordinal","choices":["width 16 frac_width 8","width 8 frac_width 6","width 8 frac_width 4","width 4 frac_width NA"]}
+    seq_blocks_2/quantize/weight {"kind":"ordinal","choices":["width 16 frac_width 8","width 8 frac_width 6","width 8 frac_width 4","width 4 frac_width NA"]}
     "#);
     let at = |idx| args(&space, &space.space.point(idx).unwrap());
     insta::assert_snapshot!([at(0), at(7)].join("\n"), @r#"

@@ -70,6 +70,17 @@ fn an_example_of_mase_runs() {
     insta::assert_snapshot!(space.sampled_config(&params, "cpu"), @r#"{"seq_blocks_1":{"config":{"name":null}},"seq_blocks_2":{"config":{"name":"integer","data_in_width":4,"data_in_frac_width":null,"weight_width":8,"weight_frac_width":null,"bias_width":4,"bias_frac_width":null}},"seq_blocks_3":{"config":{"name":null}},"seq_blocks_4":{"config":{"name":null}},"seq_blocks_5":{"config":{"name":null}},"seq_blocks_6":{"config":{"name":null}},"seq_blocks_7":{"config":{"name":null}},"by":"name","accelerator":"cpu"}"#);
 }
 
+#[test]
+fn post_training_quantisation_is_what_it_is_called() {
+    let mode = |text: &str| search(text).study.quantization.mode;
+    assert_eq!(mode(TINY), QuantizationMode::Ptq);
+    let told = format!("quantization.mode = \"qat\"\n{TINY}");
+    assert_eq!(mode(&told), QuantizationMode::Qat);
+    let channels = "[search.search_space]\nseed.a.config = { name = [\"both\"], \
+                    channel_multiplier = [1, 2] }";
+    assert_eq!(mode(channels), QuantizationMode::Qat);
+}
+
 fn space_with_spare() -> SearchSpace {
     let (_, space) = TINY.split_once("[search.search_space]\n").unwrap();
     let (space, _) = space.split_once("[search.strategy]").unwrap();

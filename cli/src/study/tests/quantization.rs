@@ -135,25 +135,21 @@ fn says_which_keys_have_no_effect() {
     "#);
 }
 
-/// The schemas of three passes: one with numbers of a chip, one with a table of them, one without.
+/// The schemas of three passes: with numbers that it needs, with one that it can do without, and
+/// with none.
 fn schemas() -> BTreeMap<&'static str, Json> {
-    let numbers = json!({
+    let roofline = json!({
         "properties": {
             "macs_per_cycle": { "type": "number" },
             "clock_mhz": { "type": "number" },
-            "on_chip_bytes": { "type": ["number", "null"] },
             "by": { "type": "string" },
         },
-        "required": ["macs_per_cycle", "clock_mhz"],
+        "required": ["macs_per_cycle", "clock_mhz", "by"],
     });
-    let table = json!({
-        "properties": { "target": { "$ref": "#/$defs/Chip" } },
-        "required": ["target"],
-        "$defs": { "Chip": numbers },
-    });
+    let memory = json!({ "properties": { "on_chip_bytes": { "type": ["number", "null"] } } });
     BTreeMap::from([
-        ("roofline", numbers),
-        ("timed", table),
+        ("roofline", roofline),
+        ("memory", memory),
         ("params", json!({})),
     ])
 }
@@ -172,9 +168,10 @@ fn analyses_get_what_they_take_of_a_target() {
         macs_per_cycle = 64
         clock_mhz = 200.0
         [search.strategy.hw_runner]
-        roofline.clock_mhz = 100
-        timed = {}
-        params = {}",
+        roofline = { clock_mhz = 100, by = \"us\" }
+        memory = {}
+        params = {}
+        [passes.roofline]",
     )
     .unwrap();
     assert_eq!(notices, []);
@@ -186,10 +183,9 @@ fn analyses_get_what_they_take_of_a_target() {
         .iter()
         .map(|step| step.args.clone())
         .collect();
-    let chip = json!({ "clock_mhz": 200.0, "macs_per_cycle": 64 });
     let expected = [
-        json!({ "clock_mhz": 100, "macs_per_cycle": 64 }),
-        json!({ "target": chip }),
+        json!({ "clock_mhz": 100, "by": "us", "macs_per_cycle": 64 }),
+        json!({}),
         json!({}),
     ];
     assert_eq!(args, expected);
@@ -205,18 +201,18 @@ fn says_what_is_wrong_with_a_target() {
         "target.clok_mhz = 1",
         "target.price = 1",
         "[target]\nclock_mhz = 1\n[search.strategy.hw_runner.roofline]",
-        "[search.strategy.hw_runner]\n\ntimed = {}",
+        "[search.strategy.hw_runner]\n\nroofline = { by = \"us\" }",
         "[target]\non_chip_bytes = 1\n[search.strategy.hw_runner.params]",
     ];
     insta::assert_snapshot!(texts.map(|text| said(text).join("\n")).join("\n"), @r"
-    no analysis takes `target.clok_mhz` in `studies/x.toml`, line 1
+    no pass takes `target.clok_mhz` in `studies/x.toml`, line 1
       hint: did you mean `clock_mhz`?
-    no analysis takes `target.price` in `studies/x.toml`, line 1
-      hint: analyses take `clock_mhz`, `macs_per_cycle`, `on_chip_bytes`
-    `roofline` needs `macs_per_cycle` in `studies/x.toml`, line 1
-      hint: describe the chip: `[target]` with `macs_per_cycle = ...`
-    `timed` needs `macs_per_cycle` in `studies/x.toml`, line 3
-      hint: describe the chip: `[target]` with `macs_per_cycle = ...`
+    no pass takes `target.price` in `studies/x.toml`, line 1
+      hint: passes take `clock_mhz`, `macs_per_cycle`, `on_chip_bytes`
+    `search.strategy.hw_runner.roofline` needs `macs_per_cycle` in `studies/x.toml`, line 3
+      hint: say it there, or in `[target]` for all: `target.macs_per_cycle = ...`
+    `search.strategy.hw_runner.roofline` needs `macs_per_cycle` in `studies/x.toml`, line 3
+      hint: say it there, or in `[target]` for all: `target.macs_per_cycle = ...`
     `target.on_chip_bytes` in `studies/x.toml`, line 2 has no effect: no analysis of the study takes it
     ");
 }
