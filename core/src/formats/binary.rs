@@ -1,8 +1,7 @@
 //! `binary`: one bit.
 
-use super::bits::between;
 use super::known::bits_of_scale;
-use super::mean::{level, mean_above};
+use super::mean::{level, mean_above, mean_of_positive};
 use super::{Element, Scale, Shared};
 use crate::graph::NumberFormat;
 
@@ -76,11 +75,6 @@ impl Binary {
             },
         }
     }
-}
-
-fn mean_of_positive(x: &[f32]) -> f64 {
-    let positive: Vec<f32> = x.iter().map(|x| between(*x, 0.0, f32::MAX)).collect();
-    mean_above(&positive, 0.0)
 }
 
 impl Element for TwoLevels {

@@ -9,9 +9,18 @@ const LANES: usize = 8;
 /// Returns the mean of those absolute values that are above a limit, in float64; 0 where there are
 /// none. An infinity counts as the largest float32, NaN does not count.
 pub(super) fn mean_above(x: &[f32], limit: f64) -> f64 {
+    mean_of(x, limit, f32::abs)
+}
+
+/// Returns the mean of what is above 0, as [`mean_above`] does.
+pub(super) fn mean_of_positive(x: &[f32]) -> f64 {
+    mean_of(x, 0.0, |x| x)
+}
+
+fn mean_of(x: &[f32], limit: f64, size: impl Fn(f32) -> f32) -> f64 {
     let (mut sums, mut counts) = ([0.0_f64; LANES], [0.0_f64; LANES]);
     let mut add = |lane: usize, x: f32| {
-        let size = f64::from(super::bits::smaller(x.abs(), f32::MAX));
+        let size = f64::from(super::bits::smaller(size(x), f32::MAX));
         // Not for NaN, of which the above makes the largest.
         let counts_for = (size > limit) & !x.is_nan();
         sums[lane] += if counts_for { size } else { 0.0 };

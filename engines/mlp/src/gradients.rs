@@ -242,9 +242,49 @@ fn quantizer(node: &Node, operand: &str) -> Option<Quantizer> {
     Some(Quantizer::of(format, None).unwrap())
 }
 
+/// Formats of what is read, and of the weight and the bias of a layer and of a normalisation, so
+/// narrow that some numbers are beyond the limits.
+type Formats = [&'static str; 5];
+
+const FORMATS: [Formats; 4] = [
+    [
+        "integer(6, 4)",
+        "integer(4, 4)",
+        "integer(5, 4)",
+        "integer(6, 5)",
+        "integer(5, 6)",
+    ],
+    [
+        "integer(5, 4, unsigned)",
+        "ternary(2)",
+        "integer(5, 4)",
+        "log(5)",
+        "integer(4, 3)",
+    ],
+    [
+        "minifloat_ieee(5, exponent_width=2)",
+        "fp8_e4m3(8)",
+        "binary(1, scale=mean)",
+        "minifloat_denorm(5, exponent_width=2)",
+        "log(4)",
+    ],
+    [
+        "block_fp(4, exponent_width=8, block_size=3)",
+        "mxfp4_e2m1(4, block_size=2)",
+        "block_log(4, exponent_bias_width=8, block_size=2)",
+        "ternary(2, scale=one)",
+        "fp8_e5m2(8)",
+    ],
+];
+
 /// Returns the text of a chain of nodes, each given by a kind, a width, and which operands have a
 /// format: 1 for what is read, 2 for the weight, 4 for the bias, or their sum.
-fn chain_text(input: usize, nodes: &[(u8, usize, u8)], classes: usize) -> String {
+fn chain_text(
+    input: usize,
+    nodes: &[(u8, usize, u8)],
+    formats: &Formats,
+    classes: usize,
+) -> String {
     let mut text = format!("v0 = input[{input}]\n");
     for (idx, (kind, width, quantized)) in nodes.iter().enumerate() {
         let mut call = match kind {
@@ -257,25 +297,17 @@ fn chain_text(input: usize, nodes: &[(u8, usize, u8)], classes: usize) -> String
             6 => format!("flatten(v{idx})"),
             _ => format!("relu(v{idx})"),
         };
-        // So narrow that some numbers are beyond the limits.
-        let formats = match kind {
-            0 | 2 => [
-                "data_in=integer(6, 4)",
-                "weight=integer(4, 4)",
-                "bias=integer(5, 4)",
-            ],
-            1 => ["data_in=integer(6, 4)", "weight=integer(4, 4)", ""],
-            3 | 4 => [
-                "data_in=integer(6, 4)",
-                "weight=integer(6, 5)",
-                "bias=integer(5, 6)",
-            ],
-            _ => ["data_in=integer(5, 3)", "", ""],
+        let [data, weight, bias, scale, shift] = formats;
+        let operands = match kind {
+            0 | 2 => vec![("data_in", data), ("weight", weight), ("bias", bias)],
+            1 => vec![("data_in", data), ("weight", weight)],
+            3 | 4 => vec![("data_in", data), ("weight", scale), ("bias", shift)],
+            _ => vec![("data_in", data)],
         };
-        for (operand, format) in formats.into_iter().enumerate() {
-            if quantized >> operand & 1 == 1 && !format.is_empty() {
+        for (bit, (operand, format)) in operands.into_iter().enumerate() {
+            if quantized >> bit & 1 == 1 {
                 call += if call.contains(" @ ") { " " } else { " @ " };
-                call += format;
+                call += &format!("{operand}={format}");
             }
         }
         text += &format!("v{} = {call}\n", idx + 1);
@@ -373,7 +405,7 @@ proptest! {
         n_rows in 2_usize..40,
         smoothing in prop_oneof![Just(0.0), 0.01..0.9],
     ) {
-        let graph: Graph = chain_text(input, &nodes, classes).parse().unwrap();
+        let graph: Graph = chain_text(input, &nodes, &FORMATS[0], classes).parse().unwrap();
         let split = random_rows(n_rows, input, classes);
         for path in Path::available() {
             check(&graph, &split, smoothing, path)?;
@@ -384,10 +416,11 @@ proptest! {
     fn gradients_of_quantised_chains_go_straight_through(
         input in 1_usize..8,
         nodes in prop::collection::vec((0_u8..10, 1_usize..9, 0_u8..8), 1..6),
+        formats in prop::sample::select(FORMATS.to_vec()),
         classes in 1_usize..6,
         n_rows in 2_usize..24,
     ) {
-        let graph: Graph = chain_text(input, &nodes, classes).parse().unwrap();
+        let graph: Graph = chain_text(input, &nodes, &formats, classes).parse().unwrap();
         let split = random_rows(n_rows, input, classes);
         for path in Path::available() {
             check(&graph, &split, 0.0, path)?;

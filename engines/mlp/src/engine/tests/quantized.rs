@@ -1,7 +1,8 @@
 //! Networks with number formats.
 
-use firebrick_core::formats::{Layout, Quantizer, quantizer, stored};
-use firebrick_core::graph::{Node, Op};
+use firebrick_core::formats::{Layout, Quantizer, Shared, quantizer, stored};
+use firebrick_core::graph::{Node, Op, Scale};
+use firebrick_core::testing::number_formats;
 
 use super::*;
 
@@ -33,6 +34,24 @@ const NORMED: &str = "
 fn graph(text: &str) -> Graph {
     let text = text.replace("FORMATS", FORMATS).replace("DATA", DATA);
     text.parse().unwrap()
+}
+
+/// Returns every format whose steps are not learned, on all operands of a layer that can have it, and
+/// whether rows can.
+fn all_formats() -> Vec<(String, bool)> {
+    let formats = number_formats().into_iter();
+    formats
+        .filter_map(|format| {
+            let shared = Quantizer::of(&format, None).ok()?.shared();
+            let for_rows = !matches!(shared, Shared::Tensor { .. });
+            let data = if for_rows {
+                format!("data_in={format} ")
+            } else {
+                String::new()
+            };
+            Some((format!("{data}weight={format} bias={format}"), for_rows))
+        })
+        .collect()
 }
 
 /// A network in evaluation, row by row, number by number: sums in f64, formats by core.
@@ -138,6 +157,91 @@ fn layers_compute_what_core_says_bit_for_bit() {
             assert_eq!(f64::from(found), expected, "{}", path.name());
         }
     }
+}
+
+/// Small numbers of few bits, times -1, 0 or 1: their sums are not rounded either.
+#[test]
+fn layers_of_every_format_compute_what_core_says_bit_for_bit() {
+    for format in number_formats() {
+        let Ok(quantizer) = Quantizer::of(&format, None) else {
+            continue;
+        };
+        let is_alone = !matches!(quantizer.shared(), Shared::Tensor { .. });
+        let on_data = format!("data_in={format} weight=ternary(2, scale=one) bias=integer(3, 1)");
+        let on_weight = format!("data_in=integer(2, 0) weight={format} bias=integer(3, 1)");
+        let of_both = [on_data, on_weight]
+            .into_iter()
+            .skip(usize::from(!is_alone));
+        for formats in of_both {
+            let text = "x = input[7]
+                a = linear(x, out=21) @ FORMATS
+                b = relu(a)
+                f = linear(b, out=3) @ FORMATS
+                y = output(f)";
+            let graph = text.replace("FORMATS", &formats).parse().unwrap();
+            let rows = rows(&graph, 40);
+            let mut weights = Weights::init(&graph, 3);
+            weights
+                .0
+                .values_mut()
+                .flat_map(|tensor| &mut tensor.data)
+                .for_each(|x| *x *= 3.0);
+            let mut reference = Reference {
+                graph: &graph,
+                weights: &weights,
+                nearest_half: 0.0,
+            };
+            let read = rows.features.numbers();
+            let expected: Vec<f64> = read
+                .chunks(7)
+                .flat_map(|row| reference.logits(row))
+                .collect();
+            for path in Path::available() {
+                let engine = MlpEngine::on(path);
+                let features = rows.features.borrow();
+                let logits = engine.predict(&graph, &weights, features, &placement(1));
+                let found: Vec<f64> = logits.unwrap().into_iter().map(f64::from).collect();
+                // The sum of times a mean, which has all bits of float32, is rounded.
+                let tolerance = match format.scale {
+                    Some(Scale::Mean) => 1e-6,
+                    _ => 0.0,
+                };
+                for (found, expected) in found.iter().zip(&expected) {
+                    let off = (found - expected).abs();
+                    let on = path.name();
+                    assert!(
+                        off <= tolerance,
+                        "{formats} on {on}: {found}, not {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn pictures_are_stored_along_their_channels() {
+    let text = "x = input[5, 2, 3]
+        a = relu(x) @ data_in=block_fp(4, exponent_width=8, block_size=2)
+        b = flatten(a) @ data_in=mxfp4_e2m1(4, block_size=3)
+        y = output(b)";
+    let graph: Graph = text.parse().unwrap();
+    let rows = rows(&graph, 40);
+    let weights = Weights::default();
+    let mut reference = Reference {
+        graph: &graph,
+        weights: &weights,
+        nearest_half: 0.0,
+    };
+    let features = rows.features.borrow();
+    let logits = MlpEngine::new().predict(&graph, &weights, features, &placement(1));
+    let expected = rows
+        .features
+        .numbers()
+        .chunks(30)
+        .flat_map(|row| reference.logits(row));
+    let found = logits.unwrap().into_iter().map(f64::from);
+    assert_eq!(found.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
 }
 
 #[test]
@@ -253,7 +357,11 @@ fn a_quantised_network_learns() {
 
 #[test]
 fn threads_change_no_bit_of_quantised_candidates() {
-    let graphs = [graph(EXACT), graph(NORMED), graph(EXACT)];
+    let mut graphs = vec![graph(EXACT), graph(NORMED), graph(EXACT)];
+    for (formats, _) in all_formats() {
+        let text = NORMED.replace("FORMATS", &formats).replace("@ DATA", "");
+        graphs.push(text.parse().unwrap());
+    }
     let candidate = |(seed, graph): (usize, &Graph)| Candidate {
         graph: graph.clone(),
         seed: seed as u64,
@@ -268,7 +376,20 @@ fn threads_change_no_bit_of_quantised_candidates() {
 
 #[test]
 fn quantised_steps_allocate_nothing() {
-    let graph = graph(NORMED);
-    // 2 steps an epoch, and 100.
-    assert_eq!(allocations_of(&graph, 64), allocations_of(&graph, 3200));
+    let mut formats: Vec<String> = all_formats().iter().map(|all| all.0.clone()).collect();
+    // Its mean is that of positive numbers.
+    formats.push("weight=binary(1, unsigned, scale=mean)".to_owned());
+    for formats in formats {
+        let graph: Graph = NORMED
+            .replace("FORMATS", &formats)
+            .replace("@ DATA", "")
+            .parse()
+            .unwrap();
+        // 2 steps an epoch, and 100.
+        assert_eq!(
+            allocations_of(&graph, 64),
+            allocations_of(&graph, 3200),
+            "{formats}"
+        );
+    }
 }
