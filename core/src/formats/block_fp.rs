@@ -37,7 +37,7 @@ pub(super) fn of(name: &'static str, format: &NumberFormat) -> Result<Block<Step
     let reason = "so that its numbers, of which one bit is the sign, are exact in float32";
     in_range(name, "width", i64::from(format.width), [2, 24], reason)?;
     let exponent_width = format.exponent_width.unwrap_or(EXPONENT_WIDTH);
-    let reason = "float32 has no more exponents";
+    let reason = "since float32 has no more exponents";
     in_range(
         name,
         "exponent_width",

@@ -57,7 +57,7 @@ pub(super) fn of(
 /// Returns the bits of the exponent bias that a block shares.
 pub(super) fn bias_width(name: &'static str, format: &NumberFormat) -> Result<u32, FormatError> {
     let bits = format.exponent_bias_width.unwrap_or(EXPONENT_WIDTH);
-    let reason = "float32 has no more exponents";
+    let reason = "since float32 has no more exponents";
     in_range(name, "exponent_bias_width", i64::from(bits), [1, 8], reason)?;
     Ok(bits)
 }

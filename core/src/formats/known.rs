@@ -89,7 +89,7 @@ const fn fixed(name: &'static str, width: u32, fields: &'static [&'static str]) 
 /// format has this name.
 ///
 /// `width` is among them where it can be chosen; else [`fixed_width`] is what it has to be. A field
-/// that is absent has the default that the format's own page names; only `frac_width` is
+/// that is absent has the default that is listed [here](super); only `frac_width` is
 /// [open](crate::calibration) then.
 pub fn fields(name: &str) -> Option<&'static [&'static str]> {
     let mut known = KNOWN.iter();

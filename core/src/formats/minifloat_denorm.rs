@@ -37,7 +37,8 @@ pub(super) fn of(name: &'static str, format: &NumberFormat) -> Result<Minifloat,
         .exponent_width
         .ok_or(FormatError::Missing { name, field })?;
     let limits = [1.max(width - 25), 7.min(width - 2)];
-    let reason = "which with the sign leaves a mantissa of 1 to 24 bits, as float32 has";
+    let reason =
+        "which leave a mantissa of 1 to 24 bits and are not more exponents than float32 has";
     in_range(name, field, i64::from(exponent_width), limits, reason)?;
     let codes = 1_i32 << exponent_width;
     let bias = format.exponent_bias.unwrap_or(codes / 2 - 1);

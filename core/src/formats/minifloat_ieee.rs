@@ -61,7 +61,8 @@ pub(super) fn widths(
         1.max(i64::from(width) - 24),
         i64::from(exponent_width_max.min(width - 1)),
     ];
-    let reason = "which with the sign leaves a mantissa of 0 to 23 bits, as float32 has";
+    let reason =
+        "which leave a mantissa of 0 to 23 bits and are not more exponents than float32 has";
     in_range(name, field, i64::from(exponent_width), limits, reason)?;
     Ok((exponent_width, width - 1 - exponent_width))
 }

@@ -4,8 +4,29 @@
 //! its format has ("fake quantisation"). What is written here, number by number, is the definition;
 //! engines compute the same, bit for bit, in their own loops.
 //!
-//! A format is one file and one variant of [`Quantizer`]. Where numbers share something, such as
-//! an exponent, a format is first fitted to them, and what comes of that stores each of them.
+//! Where numbers share something, such as an exponent, a format is first fitted to them, and what
+//! comes of that stores each of them.
+//!
+//! | name | bits | what else there is, and what it is where it is not given |
+//! |---|---|---|
+//! | `integer` | 1 or 2 to 32 | `frac_width` (chosen from the numbers), `signed` (true) |
+//! | `lsq` | 2 to 24 | `signed` (true) |
+//! | `binary` | 1 | `signed` (true), `scale` (`one`) |
+//! | `ternary` | 2 | `scale` (`mean`), `mase` |
+//! | `minifloat_ieee` | 2 to 32 | `exponent_width` (needed), `exponent_bias` (`2^(exponent_width - 1) - 1`), `mase` |
+//! | `minifloat_denorm` | 3 to 32 | as `minifloat_ieee` |
+//! | `fp8_e4m3`, `fp8_e5m2` | 8 | |
+//! | `log` | 2 to 8 | `exponent_bias` (`2^(width - 2) - 1`), `mase` |
+//! | `block_fp` | 2 to 24 | `exponent_width` (8), `exponent_bias` (`2^(exponent_width - 1) - 1`), `block_size` (16), `mase` |
+//! | `block_minifloat` | 2 to 32 | `exponent_width` (needed), `exponent_bias_width` (8), `block_size` (16), `mase` |
+//! | `block_log` | 2 to 7 | `exponent_bias_width` (8), `block_size` (16), `mase` |
+//! | `mxfp8_e4m3`, `mxfp8_e5m2`, `mxint8` | 8 | `block_size` (32) |
+//! | `mxfp6_e3m2`, `mxfp6_e2m3` | 6 | `block_size` (32) |
+//! | `mxfp4_e2m1` | 4 | `block_size` (32) |
+//!
+//! A format has a file of its name, or of its family (`fp8`, `mx`), that says what its numbers are, how
+//! it rounds, what becomes of zero, infinities and NaN, and where that is from. `mase` computes as MASE
+//! does where we differ on purpose.
 //!
 //! # Operands of batch normalisation
 //! The formats of `weight` and `bias` are those of what remains of it in hardware, the scale
@@ -171,8 +192,9 @@ impl Quantizer {
         match self {
             Self::FixedPoint(format) => element::mask(format, x, gradient),
             Self::LearnedStep(format) => element::mask(format, x, gradient),
-            Self::Binary(format) => element::mask(&format.fit(x), x, gradient),
-            Self::Ternary(format) => element::mask(&format.fit(x), x, gradient),
+            // Where gradients pass does not depend on the numbers.
+            Self::Binary(format) => element::mask(&format.fit(&[]), x, gradient),
+            Self::Ternary(format) => element::mask(&format.fit(&[]), x, gradient),
             Self::Minifloat(format) => element::mask(format, x, gradient),
             Self::Log(format) => element::mask(format, x, gradient),
             Self::BlockOfSteps(format) => format.mask(x, layout, gradient),
@@ -190,7 +212,7 @@ fn block_size(
 ) -> Result<usize, FormatError> {
     let size = format.block_size.unwrap_or(default);
     let limits = [1, i64::from(u32::MAX)];
-    let reason = "the numbers that share an exponent";
+    let reason = "so that there are numbers to share an exponent";
     in_range(name, "block_size", i64::from(size), limits, reason)?;
     Ok(size as usize)
 }

@@ -1,4 +1,7 @@
+mod fixed_point;
 mod golden;
+mod laws;
+mod refusals;
 
 use super::*;
 use crate::graph::Graph;

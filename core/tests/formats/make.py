@@ -20,10 +20,16 @@ HERE = pathlib.Path(__file__).parent
 FORMATS = [(2, 0), (2, 1), (2, -126), (2, 126), (3, 1), (4, 4), (4, -3), (5, 9), (6, 3), (8, 0)]
 FORMATS += [(8, 4), (8, 8), (8, 7), (10, 5), (12, 12), (16, 8), (16, -100), (18, 10), (24, 12)]
 FORMATS += [(24, 23), (25, 0), (26, 0), (26, 13), (28, 14), (31, 16), (32, 16), (32, 126), (32, -96)]
+UNSIGNED = [(1, 0), (1, 1), (1, -126), (2, 0), (4, 4), (6, 3), (8, 4), (8, 8), (8, -3), (16, 8), (24, 12)]
+UNSIGNED += [(25, 0), (32, 16), (32, -95), (32, 126)]
 
 
-def inputs(width, frac_width, rng):
-    step, limit = 2.0**-frac_width, 2.0 ** (width - 1)
+def limits(width, signed):
+    return (-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1) if signed else (0.0, 2.0**width - 1)
+
+
+def inputs(width, frac_width, signed, rng):
+    step, limit = 2.0**-frac_width, limits(width, signed)[1] + 1
     steps = np.concatenate(
         [
             [0.0, -0.0, 0.25, -0.25, 0.5, -0.5, 0.75, 1.0, 1.5, -1.5, 2.5, -2.5],
@@ -39,23 +45,25 @@ def inputs(width, frac_width, rng):
     return np.concatenate([x, np.array(ends, np.float32)])
 
 
-def fixed_point(x, width, frac_width):
+def fixed_point(x, width, frac_width, signed):
     """The stored numbers, and where a gradient passes."""
-    least, most = -(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1
+    least, most = limits(width, signed)
     if np.float64(np.float32(most)) > most:
         most = np.float64(np.nextafter(np.float32(most), np.float32(0)))
     steps = np.rint(x.astype(np.float64) * 2.0**frac_width)
-    stored = (np.clip(steps, least, most) * 2.0**-frac_width).astype(np.float32)
+    # Not `clip`, which may make 0 of -0.
+    stored = np.where(steps < least, least, np.where(steps > most, most, steps))
+    stored = (stored * 2.0**-frac_width).astype(np.float32)
     return stored, (steps >= least) & (steps <= most)
 
 
-def check_against_torch(x, stored, passes, width, frac_width):
+def check_against_torch(x, stored, passes, width, frac_width, signed):
     near = np.isfinite(x) & (np.abs(x.astype(np.float64)) * 2.0**frac_width < 2.0**30)
     if width > 24 or not -30 <= frac_width <= 30:
         return False
     numbers = torch.tensor(x[near], requires_grad=True)
-    limits = -(2 ** (width - 1)), 2 ** (width - 1) - 1
-    found = torch.fake_quantize_per_tensor_affine(numbers, 2.0**-frac_width, 0, *limits)
+    least, most = limits(width, signed)
+    found = torch.fake_quantize_per_tensor_affine(numbers, 2.0**-frac_width, 0, int(least), int(most))
     found.sum().backward()
     assert (found.detach().numpy() == stored[near]).all(), (width, frac_width)
     assert (numbers.grad.numpy() == passes[near]).all(), (width, frac_width)
@@ -65,14 +73,16 @@ def check_against_torch(x, stored, passes, width, frac_width):
 if __name__ == "__main__":
     rng = np.random.default_rng(1)
     cases, n_checked = [], 0
-    for width, frac_width in FORMATS:
-        x = inputs(width, frac_width, rng)
-        stored, passes = fixed_point(x, width, frac_width)
-        n_checked += check_against_torch(x, stored, passes, width, frac_width)
+    formats = [(*format, True) for format in FORMATS] + [(*format, False) for format in UNSIGNED]
+    for width, frac_width, signed in formats:
+        x = inputs(width, frac_width, signed, rng)
+        stored, passes = fixed_point(x, width, frac_width, signed)
+        n_checked += check_against_torch(x, stored, passes, width, frac_width, signed)
         cases.append(
             {
                 "width": width,
                 "frac_width": frac_width,
+                "signed": signed,
                 "x": x.view(np.uint32).tolist(),
                 "quantized": stored.view(np.uint32).tolist(),
                 "passes": passes.tolist(),
