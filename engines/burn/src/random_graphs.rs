@@ -4,7 +4,8 @@
 use firebrick_core::channels::Channels;
 use firebrick_core::dataset::FeatureRows;
 use firebrick_core::engine::{Engine, Placement};
-use firebrick_core::graph::Graph;
+use firebrick_core::formats::operands;
+use firebrick_core::graph::{Graph, NumberFormat};
 use firebrick_core::inherit::{How, Importance, Inherit, inherit};
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::testing::{Statistics, forward, random_graph};
@@ -54,6 +55,53 @@ fn predicts_what_the_reference_computes() {
         let distance = distance(&expected, &found);
         assert!(distance < 1e-5, "{distance} in\n{graph}");
     }
+}
+
+/// Gives every operand of every node a format, by its name.
+fn with_formats(graph: &Graph, format: impl Fn(&str) -> NumberFormat) -> Graph {
+    let mut nodes = graph.nodes().to_vec();
+    for node in &mut nodes {
+        let formats = operands(node).into_iter();
+        node.annotations.formats = formats
+            .map(|operand| (operand.to_owned(), format(operand)))
+            .collect();
+    }
+    Graph::new(nodes).unwrap()
+}
+
+/// Checks that all but a few networks compute what the reference does: where it is within rounding
+/// of a half, float32 may go to the other side.
+fn check_stored(format: impl Fn(&str) -> NumberFormat) {
+    let (mut n_networks, mut n_equal) = (0, 0);
+    for (seed, graph) in networks() {
+        let graph = with_formats(&graph, &format);
+        let weights = Weights::init(&graph, seed);
+        let rows = rows(&graph, seed);
+        let wide: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+        let expected = forward(&graph, &weights, &wide, Statistics::Running);
+        let found = predict(&graph, &weights, &rows);
+        n_networks += 1;
+        n_equal += usize::from(distance(&expected, &found) < 1e-5);
+    }
+    println!("{n_equal} of {n_networks} networks are equal");
+    assert!(10 * n_equal > 9 * n_networks, "{n_equal} of {n_networks}");
+}
+
+#[test]
+fn predicts_what_the_reference_computes_in_fixed_point() {
+    check_stored(|operand| match operand {
+        "data_in" => NumberFormat::integer(8, 4),
+        _ => NumberFormat::integer(6, 4),
+    });
+}
+
+#[test]
+fn predicts_what_the_reference_computes_in_blocks() {
+    check_stored(|_| NumberFormat {
+        exponent_width: Some(8),
+        block_size: Some(3),
+        ..NumberFormat::new("block_fp", 6)
+    });
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use firebrick_core::calibration::in_float;
 use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{Candidate, Epoch, Silent, Verdict, ZeroCost};
+use firebrick_core::formats::Layout;
 use firebrick_core::images::Augment;
 use firebrick_core::testing::check_engine;
 
@@ -24,6 +26,9 @@ enum Promise {
     Pictures,
     Augment,
     Occasion,
+    Part,
+    Formats,
+    FloatWeights,
 }
 
 impl Engine for Broken {
@@ -59,6 +64,9 @@ impl Engine for Broken {
         let mut recipe = job.recipe.clone();
         match self.0 {
             Promise::Augment => recipe.augment = Augment::NONE,
+            Promise::Part if recipe.part.is_some() => {
+                recipe.part = Some((0, recipe.epochs().len()));
+            }
             Promise::Occasion if recipe.augment != Augment::NONE => recipe.augment.crop += 1,
             _ => {}
         }
@@ -96,6 +104,14 @@ impl Engine for Broken {
                 }
                 Ok(outcomes)
             }
+            (Promise::FloatWeights, Ok(mut outcomes)) => {
+                for (outcome, candidate) in outcomes.iter_mut().zip(&candidates) {
+                    if let TrainOutcome::Trained(trained) = outcome {
+                        trained.weights = as_stored(&candidate.graph, &trained.weights);
+                    }
+                }
+                Ok(outcomes)
+            }
             (_, outcomes) => outcomes,
         }
     }
@@ -107,6 +123,11 @@ impl Engine for Broken {
         features: FeatureRows<'_>,
         placement: &Placement,
     ) -> Result<Vec<f32>, EngineError> {
+        let float = in_float(graph);
+        let (graph, weights) = match self.0 {
+            Promise::Formats => (&float, &weights.for_graph(&float)),
+            _ => (graph, weights),
+        };
         let mut logits = BurnEngine::cpu().predict(graph, weights, features, placement)?;
         let is_picture = matches!(features, FeatureRows::Pixels { .. });
         if self.0 == Promise::Predictions || (self.0 == Promise::Pictures && is_picture) {
@@ -132,6 +153,21 @@ impl Engine for Broken {
     }
 }
 
+/// Returns the weights of layers as they are stored.
+fn as_stored(graph: &Graph, weights: &Weights) -> Weights {
+    let mut weights = weights.clone();
+    for node in graph.nodes() {
+        let format = node.annotations.formats.get("weight");
+        let tensor = weights.0.get_mut(&format!("{}.weight", node.name));
+        if let (Op::Linear { .. }, Some(format), Some(tensor)) = (&node.op, format, tensor) {
+            let format = Quantizer::of(format, Some(1.0)).unwrap();
+            let (x, layout) = (tensor.data.clone(), Layout::of_tensor(&tensor.shape));
+            format.quantize(&x, layout, &mut tensor.data);
+        }
+    }
+    weights
+}
+
 #[test]
 fn each_broken_promise_is_noticed() {
     for (promise, complaint) in [
@@ -148,6 +184,9 @@ fn each_broken_promise_is_noticed() {
             Promise::Occasion,
             "changed by the seed, the epoch and the row",
         ),
+        (Promise::Part, "numbers, rates, rows and steps of the whole"),
+        (Promise::Formats, "the reference has"),
+        (Promise::FloatWeights, "stays in float32"),
     ] {
         let check = || check_engine(&Broken(promise));
         let panic = catch_unwind(AssertUnwindSafe(check)).expect_err(complaint);

@@ -262,3 +262,5 @@ fn the_pool_of_threads_of_burn_changes_nothing() {
     assert_eq!(one.len(), 2, "two candidates were trained");
     assert_eq!(one, sums("3"));
 }
+
+mod quantized;

@@ -8,6 +8,10 @@ use crate::parameters::numbers;
 
 /// What [`forward`] keeps for [`backward_x`] and [`backward_affine`].
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each node, and nodes are few"
+)]
 pub(crate) enum Normalised {
     /// By the kernels of this engine.
     Cpu(cpu::batch_norm::Kept),

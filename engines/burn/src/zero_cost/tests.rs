@@ -2,7 +2,8 @@ use std::collections::BTreeMap;
 
 use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Engine, EngineError, Placement, ZeroCost};
-use firebrick_core::graph::Graph;
+use firebrick_core::formats::operands;
+use firebrick_core::graph::{Graph, NumberFormat, Op};
 use firebrick_core::weights::{Tensor, Weights, tensors};
 use serde::Deserialize;
 
@@ -183,4 +184,51 @@ fn says_what_can_not_be_scored() {
     );
     let flow = scores(&graph, &weights, single, &[ZeroCost::Synflow]);
     assert!(flow.is_ok(), "rows play no part: {flow:?}");
+}
+
+#[test]
+fn formats_are_scored_as_they_are_computed() {
+    let reference = dense();
+    let (plain, weights) = (reference.graph(), reference.weights());
+    let with = |format: NumberFormat, asked: fn(&str) -> bool| {
+        let mut nodes = plain.nodes().to_vec();
+        for node in &mut nodes {
+            let formats = operands(node).into_iter().filter(|operand| asked(operand));
+            node.annotations.formats = formats
+                .map(|operand| (operand.to_owned(), format.clone()))
+                .collect();
+        }
+        Graph::new(nodes).unwrap()
+    };
+    let wide = with(NumberFormat::integer(24, 16), |_| true);
+    let coarse = with(NumberFormat::integer(4, 3), |_| true);
+    let of_weights = with(NumberFormat::integer(4, 3), |operand| operand == "weight");
+    for metric in ZeroCost::ALL {
+        let score = |graph| one(graph, &weights, &reference, metric);
+        let off = (score(&wide) - score(&plain)).abs() / score(&plain).abs();
+        assert!(off < 1e-2, "{metric}: {off}");
+        assert_ne!(score(&coarse), score(&plain), "{metric}");
+    }
+
+    // Weights as they are stored, written out by hand.
+    let mut stored = weights.clone();
+    let layers = plain
+        .nodes()
+        .iter()
+        .filter(|node| matches!(node.op, Op::Linear { .. }));
+    for node in layers {
+        let data = &mut stored
+            .0
+            .get_mut(&format!("{}.weight", node.name))
+            .unwrap()
+            .data;
+        data.iter_mut()
+            .for_each(|x| *x = (*x * 8.0).round_ties_even().clamp(-8.0, 7.0) / 8.0);
+    }
+    let synflow = |graph, weights| one(graph, weights, &reference, ZeroCost::Synflow);
+    assert_eq!(synflow(&of_weights, &weights), synflow(&plain, &stored));
+    assert_eq!(
+        one(&of_weights, &weights, &reference, ZeroCost::Naswot),
+        one(&of_weights, &stored, &reference, ZeroCost::Naswot)
+    );
 }

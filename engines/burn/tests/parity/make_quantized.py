@@ -223,6 +223,72 @@ output = output(classes)
         return x.detach() * scale + shift + (exact - exact.detach())
 
 
+class StraightThrough(torch.autograd.Function):
+    """What a function makes of numbers, with the gradients of those up to a limit."""
+
+    @staticmethod
+    def forward(ctx, x, store, limit):
+        ctx.save_for_backward(x)
+        ctx.limit = limit
+        return store(x.detach())
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (x,) = ctx.saved_tensors
+        return gradient * (x.abs() <= ctx.limit), None, None
+
+
+def fp8_e4m3(x):
+    """PyTorch's own type, whose conversion is made to saturate."""
+
+    def store(x):
+        exponent = torch.frexp(x.double())[1].clamp(min=-5) - 1
+        Watch.see(x.double() / 2.0 ** (exponent - 3), -16, 16)
+        return x.clamp(-448, 448).to(torch.float8_e4m3fn).to(torch.float32)
+
+    return StraightThrough.apply(x, store, 464.0)
+
+
+def ternary(x):
+    """Li et al., "Ternary Weight Networks", 2016: equations 3, 5 and 6, whatever the shape."""
+
+    def store(x):
+        size = x.double().abs()
+        threshold = 0.7 * size.mean()
+        # What lies on the threshold counts as on a half.
+        Watch.see(size - threshold + 0.5, 0, 1)
+        kept = size > threshold
+        return torch.where(kept, x.sign() * size[kept].mean().float(), 0.0)
+
+    return StraightThrough.apply(x, store, torch.inf)
+
+
+class Mixed(nn.Module):
+    """A small jet classifier with floats of eight bits, ternary weights and data without sign."""
+
+    NAME = "quantized_mixed"
+    TEXT = """x = input[6]
+first = linear(x, out=8) @ bias=integer(8, 5) data_in=fp8_e4m3(8) weight=fp8_e4m3(8)
+relu = relu(first)
+second = linear(relu, out=7, bias=false) @ data_in=integer(6, 4, unsigned) weight=ternary(2, scale=mean)
+classes = linear(second, out=3) @ bias=fp8_e4m3(8) data_in=fp8_e4m3(8) weight=integer(6, 5)
+output = output(classes)
+"""
+    SHAPE, CLASSES, BATCH, ROWS, RATE = [6], 3, 8, 24 * 8 + 5, 0.05
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(6, 8)
+        self.second = nn.Linear(8, 7, bias=False)
+        self.classes = nn.Linear(7, 3)
+
+    def forward(self, x):
+        first, second, classes = self.first, self.second, self.classes
+        x = F.relu(F.linear(fp8_e4m3(x), fp8_e4m3(first.weight), FixedPoint(8, 5)(first.bias)))
+        x = F.linear(FixedPoint(6, 4, signed=False)(x), ternary(second.weight))
+        return F.linear(fp8_e4m3(x), FixedPoint(6, 5)(classes.weight), fp8_e4m3(classes.bias))
+
+
 def runs(rate):
     return [
         {"optimizer": "adam", "learning_rate": 0.01},
@@ -261,5 +327,5 @@ def write(kind):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for kind in [Quantized, Pictures, LearnedSteps]:
+    for kind in [Quantized, Pictures, LearnedSteps, Mixed]:
         write(kind)
