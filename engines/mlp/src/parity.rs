@@ -20,3 +20,11 @@ fn a_network_in_fixed_point_trains_as_in_pytorch() {
         check_parity(&MlpEngine::on(path), reference, 1e-5);
     }
 }
+
+#[test]
+fn a_network_of_several_formats_trains_as_in_pytorch() {
+    let reference = include_str!("../../burn/tests/parity/quantized_mixed.json");
+    for path in Path::available() {
+        check_parity(&MlpEngine::on(path), reference, 1e-5);
+    }
+}
