@@ -1,10 +1,13 @@
 //! What is worth saying of a space: keys without effect, and what stays in float32.
 
+use std::collections::BTreeMap;
+
 use firebrick_core::graph::Op;
 
 use super::super::error::Notice;
 use super::super::seed::{By, CONFIG, Group, QUANTIZE};
-use super::{Given, Need, Planned, Planner, need};
+use super::planned::exists;
+use super::{Given, Planned, Planner};
 
 impl<'a> Planner<'a> {
     /// Returns what is worth saying, given what was planned of each node, by position.
@@ -65,16 +68,19 @@ impl<'a> Planner<'a> {
                         && self.has(group, field, node)
                 })
             };
-            let reason = if let Need::Never = need(group, field, &needs) {
-                format!("{} has no such field", names(group))
-            } else if group.table == CONFIG && field.name != "name" && is_of_nobody() {
-                let ops = self.ops(group, field);
-                format!("it is for nodes of type `{}`", ops.join("`, `"))
-            } else {
-                continue;
-            };
             let path = given.path(Some(&field.name));
-            notices.push(self.notice(&path, reason));
+            if group.table == CONFIG && field.name != "name" && is_of_nobody() {
+                let ops = self.ops(group, field);
+                let reason = format!("it is for nodes of type `{}`", ops.join("`, `"));
+                notices.push(self.notice(&path, reason));
+                continue;
+            }
+            for name in field.choices.field_names(&field.name) {
+                if !exists_for_any(group, &name, &needs) {
+                    let reason = format!("{} has no `{name}`", names(group));
+                    notices.push(self.notice(&path, reason));
+                }
+            }
         }
         notices
     }
@@ -141,6 +147,16 @@ impl<'a> Planner<'a> {
             names.join("`, `")
         ))
     }
+}
+
+/// Returns whether a field exists for one of the names that its group can have, if it has some.
+fn exists_for_any(group: &Group, field: &str, needs: &BTreeMap<String, Vec<String>>) -> bool {
+    let name = group.fields.iter().find(|field| field.name == "name");
+    let mut values = match name.map(|name| name.choices.listed()) {
+        None | Some([]) => return true,
+        Some(values) => values.iter(),
+    };
+    values.any(|name| exists(field, name, needs))
 }
 
 /// Returns the names that a group can have: ``integer` or `log``.

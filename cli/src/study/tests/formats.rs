@@ -187,8 +187,8 @@ fn a_format_has_its_own_fields() {
     seq_blocks_0/quantize/format {"kind":"categorical","choices":["int8","int4"]}
     seq_blocks_2/quantize/name {"kind":"categorical","choices":["integer",null]}
     seq_blocks_2/quantize/weight_width {"kind":"ordinal","choices":[4,8]} if seq_blocks_2/quantize/name is integer
-    (note: `search.search_space.seed.seq_blocks_2.quantize.weight_exponent_bias` in `studies/x.toml`, line 3 has no effect: `integer` or `NA` has no such field
-    note: `search.search_space.seed.seq_blocks_4.quantize.weight_width` in `studies/x.toml`, line 4 has no effect: `NA` has no such field)
+    (note: `search.search_space.seed.seq_blocks_2.quantize.weight_exponent_bias` in `studies/x.toml`, line 3 has no effect: `integer` or `NA` has no `weight_exponent_bias`
+    note: `search.search_space.seed.seq_blocks_4.quantize.weight_width` in `studies/x.toml`, line 4 has no effect: `NA` has no `weight_width`)
     "#);
 }
 
