@@ -420,4 +420,29 @@ mod tests {
         let found = outputs(text, &[-1.0, 2.0], Statistics::Running);
         assert_eq!(found, [-2.0, 0.0, 4.0, 4.0]);
     }
+
+    #[test]
+    fn numbers_are_stored_before_they_are_computed_with() {
+        let running = Statistics::Running;
+        // Read as 10 and 15.5 (of 5 bits), times 1 and 2, 3 and 3 (of 3 bits), plus 1 and 1.
+        let linear = "x = input[2]
+            a = linear(x, out=2) @ bias=integer(2, 0) data_in=integer(6, 1) weight=integer(3, 0)
+            y = output(a)";
+        assert_eq!(outputs(linear, &[10.1, 20.0], running), [42.0, 77.5]);
+        // Blocks run along the channels of a place: 6 and 1 share an exponent, 1 and 6 as well.
+        let blocks = "x = input[2, 1, 2]
+            a = relu(x) @ data_in=block_fp(3, exponent_width=8, block_size=2)
+            y = output(a)";
+        let found = outputs(blocks, &[6.0, 1.0, 1.0, 6.0], running);
+        assert_eq!(found, [6.0, 0.0, 0.0, 6.0]);
+        // By the rows, of mean 3 and variance 1, the scale is 1/2 and the shift -1/2. One is
+        // stored as 0 in either node, the other stays.
+        let norm = "x = input[1]
+            a = batch_norm(x, eps=3) @ bias=integer(1, 0, unsigned)
+            b = batch_norm(x, eps=3) @ bias=integer(2, 1) weight=integer(2, 0)
+            c = concat(a, b)
+            y = output(c)";
+        let found = outputs(norm, &[2.0, 4.0], Statistics::OfRows);
+        assert_eq!(found, [1.0, -0.5, 2.0, -0.5]);
+    }
 }

@@ -103,7 +103,7 @@ impl Suite<'_> {
             batch_size: self.train.len(),
             ..recipe(1)
         };
-        let rows: Vec<f64> = wide(&self.train.features.numbers());
+        let rows: Vec<f64> = wide(self.train.features.numbers());
         let expected = |graph: &Graph| {
             let logits = forward(graph, &Weights::init(graph, 2), &rows, Statistics::OfRows);
             let logits: Vec<f32> = logits.into_iter().map(|logit| logit as f32).collect();
@@ -150,7 +150,7 @@ impl Suite<'_> {
         let placement = self.placement(1);
         let found = self.engine.predict(graph, weights, features, &placement);
         let found = found.expect("the engine predicts what it supports");
-        let rows = wide(&self.validation.features.numbers());
+        let rows = wide(self.validation.features.numbers());
         (
             wide(&found),
             forward(graph, weights, &rows, Statistics::Running),
