@@ -44,7 +44,7 @@ pub(super) enum Rounding {
     Up,
 }
 
-/// Numbers of places that are looked at together where channels do not lie beside each other.
+/// Numbers that lie beside each other and are looked at together.
 const TILE: usize = 64;
 /// Limits of exponents: both powers of two, with and without minus, are float32.
 const LIMIT: i32 = 127;
@@ -159,30 +159,47 @@ impl<E: Element> Block<E> {
         if run == 0 {
             return;
         }
-        let block = self.size.min(layout.channels) * layout.inner;
+        let size = self.size.min(layout.channels);
+        // Where channels lie beside each other, several blocks are looked at together.
+        let (part, is_run) = match layout.inner {
+            1 => ((TILE / size).max(1) * size, true),
+            inner => (size * inner, false),
+        };
         for (x, y) in x.chunks_exact(run).zip(y.chunks_exact_mut(run)) {
-            for (x, y) in x.chunks(block).zip(y.chunks_mut(block)) {
-                match layout.inner {
-                    1 => self.each_of_block(x, y, &change),
-                    inner => self.each_of_places(x, inner, y, &change),
+            for (x, y) in x.chunks(part).zip(y.chunks_mut(part)) {
+                match is_run {
+                    true => self.each_of_run(x, size, y, &change),
+                    false => self.each_of_places(x, layout.inner, y, &change),
                 }
             }
         }
     }
 
-    /// Changes the numbers of one block that lie beside each other.
+    /// Changes the numbers of blocks that lie one after the other: one that is long, or several.
     #[inline(always)]
-    fn each_of_block(
+    fn each_of_run(
         &self,
         x: &[f32],
+        size: usize,
         y: &mut [f32],
         change: &impl Fn(Scaled<E>, f32, f32) -> f32,
     ) {
-        let largest = x.iter().fold(0, |largest, x| larger(largest, *x));
-        let scaled = self.fit(largest);
-        for (x, y) in x.iter().zip(y) {
-            *y = change(scaled, *x, *y);
+        let largest = |x: &[f32]| x.iter().fold(0, |largest, x| larger(largest, *x));
+        if size > TILE {
+            let scaled = self.fit(largest(x));
+            for (x, y) in x.iter().zip(y) {
+                *y = change(scaled, *x, *y);
+            }
+            return;
         }
+        let (mut units, mut unit) = ([0.0; TILE], [0.0; TILE]);
+        let of_blocks = units.chunks_mut(size).zip(unit.chunks_mut(size));
+        for (x, (units, unit)) in x.chunks(size).zip(of_blocks) {
+            let scaled = self.fit(largest(x));
+            units.fill(scaled.units);
+            unit.fill(scaled.unit);
+        }
+        self.each_of_tile(x, &units, &unit, y, change);
     }
 
     /// Changes the numbers of blocks that lie side by side: one for each of `inner` places.
@@ -196,7 +213,6 @@ impl<E: Element> Block<E> {
     ) {
         for start in (0..inner).step_by(TILE) {
             let places = start..inner.min(start + TILE);
-            let n = places.len();
             let mut largest = [0; TILE];
             for x in x.chunks_exact(inner) {
                 for (largest, x) in largest.iter_mut().zip(&x[places.clone()]) {
@@ -204,21 +220,35 @@ impl<E: Element> Block<E> {
                 }
             }
             let (mut units, mut unit) = ([0.0; TILE], [0.0; TILE]);
-            for ((largest, units), unit) in largest[..n].iter().zip(&mut units).zip(&mut unit) {
+            let largest = &largest[..places.len()];
+            for ((largest, units), unit) in largest.iter().zip(&mut units).zip(&mut unit) {
                 let scaled = self.fit(*largest);
                 (*units, *unit) = (scaled.units, scaled.unit);
             }
             for (x, y) in x.chunks_exact(inner).zip(y.chunks_exact_mut(inner)) {
-                let numbers = x[places.clone()].iter().zip(&mut y[places.clone()]);
-                for ((x, y), (units, unit)) in numbers.zip(units.iter().zip(&unit)) {
-                    let scaled = Scaled {
-                        element: self.element,
-                        units: *units,
-                        unit: *unit,
-                    };
-                    *y = change(scaled, *x, *y);
-                }
+                let (x, y) = (&x[places.clone()], &mut y[places.clone()]);
+                self.each_of_tile(x, &units, &unit, y, change);
             }
+        }
+    }
+
+    /// Changes numbers, each in its own units.
+    #[inline(always)]
+    fn each_of_tile(
+        &self,
+        x: &[f32],
+        units: &[f32; TILE],
+        unit: &[f32; TILE],
+        y: &mut [f32],
+        change: &impl Fn(Scaled<E>, f32, f32) -> f32,
+    ) {
+        for ((x, y), (units, unit)) in x.iter().zip(y).zip(units.iter().zip(unit)) {
+            let scaled = Scaled {
+                element: self.element,
+                units: *units,
+                unit: *unit,
+            };
+            *y = change(scaled, *x, *y);
         }
     }
 }

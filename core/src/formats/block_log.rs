@@ -26,7 +26,7 @@ use crate::graph::NumberFormat;
 ///
 /// # Source
 /// MASE's `block_log`; Zhang et al., "Revisiting Block-based Quantisation: What is Important for
-/// Sub-8-bit LLM Inference?", EMNLP 2023, <https://arxiv.org/abs/2310.05079>, section 3.
+/// Sub-8-bit LLM Inference?", EMNLP 2023, <https://arxiv.org/abs/2310.05079>.
 pub(super) fn of(name: &'static str, format: &NumberFormat) -> Result<Block<Log>, FormatError> {
     let reason = "of which one bit is the sign and the others an exponent of float32";
     in_range(name, "width", i64::from(format.width), [2, 7], reason)?;

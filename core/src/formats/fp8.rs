@@ -9,8 +9,7 @@ use super::minifloat::{Carry, Minifloat, Parts};
 /// becomes 448. NaN stays NaN.
 ///
 /// # Source
-/// "OCP 8-bit Floating Point Specification (OFP8)", revision 1.0, Open Compute Project, 2023,
-/// sections 5.1 and 5.2.
+/// "OCP 8-bit Floating Point Specification (OFP8)", revision 1.0, Open Compute Project, 2023.
 pub(super) const E4M3: Type = Type {
     mantissa_bits: 3,
     exponent_min: -6,

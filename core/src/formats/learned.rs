@@ -10,12 +10,17 @@ pub const STEP: &str = "_step";
 
 /// Whole multiples of a step that is learned: `clamp(round(x / step), least, most) * step`.
 ///
+/// Halves are rounded to the even multiple, NaN stays NaN, infinities become the limits, and what is
+/// rounded to zero keeps its sign.
+///
 /// The step is any positive number, so that such a network can be exported as QONNX but is not
 /// exact in hardware that only shifts.
 ///
 /// # Source
 /// Esser et al., "Learned Step Size Quantization", ICLR 2020, <https://arxiv.org/abs/1902.08153>,
-/// equations 1 to 3. The gradient of the step is scaled by `1 / sqrt(n * most)`, section 2.2.
+/// equations 1 to 3. The gradient of the step is scaled by `1 / sqrt(n * most)`, section 2.2. Differs:
+/// inside the range is what is rounded to a number inside the limits, as for fixed point, where the
+/// paper asks whether `x / step` itself is inside; that is half a step beyond the limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LearnedStep {
     step: f32,

@@ -21,8 +21,7 @@
 //! largest float32.
 //!
 //! # Source
-//! "OCP Microscaling Formats (MX) Specification", version 1.0, Open Compute Project, 2023, sections 5
-//! and 6.3; Rouhani et al., "Microscaling Data Formats for Deep Learning", 2023,
+//! "OCP Microscaling Formats (MX) Specification", version 1.0, Open Compute Project, 2023; Rouhani et al., "Microscaling Data Formats for Deep Learning", 2023,
 //! <https://arxiv.org/abs/2310.10537>, algorithm 1.
 
 use super::bits::exponent;

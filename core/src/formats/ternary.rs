@@ -28,9 +28,9 @@ use crate::graph::NumberFormat;
 /// absolute value is at most 1.
 ///
 /// # Source
-/// Li et al., "Ternary Weight Networks", 2016, <https://arxiv.org/abs/1605.04711>, equations 3, 5 and 6;
-/// gradients for `one` as in Hubara et al., "Quantized Neural Networks", 2016,
-/// <https://arxiv.org/abs/1609.07061>, section 2.3.
+/// Li et al., "Ternary Weight Networks", 2016, <https://arxiv.org/abs/1605.04711>, section 2;
+/// gradients for `one` as in Hubara et al., "Binarized Neural Networks", NIPS 2016,
+/// <https://arxiv.org/abs/1602.02830>, equation 4.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ternary {
     scale: Scale,

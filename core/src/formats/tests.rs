@@ -26,6 +26,39 @@ fn finds_fixed_point_under_the_name_of_mase() {
 }
 
 #[test]
+fn arithmetic_differs_from_that_of_mase_only_where_it_is_asked_for() {
+    let stored = |name: &str, width, exponent_width, x: f32| {
+        [false, true].map(|mase| {
+            let format = NumberFormat {
+                exponent_width,
+                mase,
+                ..NumberFormat::new(name, width)
+            };
+            let mut y = [7.0];
+            let quantizer = Quantizer::of(&format, None).unwrap();
+            quantizer.quantize(&[x], Layout::of_tensor(&[1]), &mut y);
+            y[0]
+        })
+    };
+    // Three bits of mantissa, which is full below 2.
+    assert_eq!(stored("minifloat_ieee", 8, Some(4), 1.999), [2.0, 1.875]);
+    assert_eq!(stored("minifloat_ieee", 8, Some(4), -1.8), [-1.75; 2]);
+    assert_eq!(stored("minifloat_denorm", 8, Some(4), 1.0), [1.0, 0.875]);
+    assert_eq!(stored("minifloat_denorm", 8, Some(4), 1.1), [1.0; 2]);
+    // The bias is 7: powers from 2^-6 on, and 2^-7 where there is no zero.
+    assert_eq!(stored("log", 5, None, 0.0), [0.0, 2_f32.powi(-7)]);
+    assert_eq!(stored("log", 5, None, 1e-9), [0.0, 2_f32.powi(-7)]);
+    assert_eq!(stored("log", 5, None, 0.011), [0.0, 2_f32.powi(-7)]);
+    assert_eq!(stored("log", 5, None, 0.0111), [2_f32.powi(-6); 2]);
+    assert_eq!(stored("block_fp", 4, None, 1.0), [1.0, 0.875]);
+    assert_eq!(stored("block_fp", 4, None, 1.5), [1.5; 2]);
+    // Large numbers have a large bias there, and with it a small range.
+    assert_eq!(stored("block_minifloat", 8, Some(4), 300.0), [288.0, 240.0]);
+    assert_eq!(stored("block_log", 4, None, 0.0), [0.0, 2_f32.powi(-7)]);
+    assert_eq!(stored("ternary", 2, None, 0.25), [0.25; 2]);
+}
+
+#[test]
 fn names_what_is_not_known_and_what_is() {
     assert_eq!(
         of("intger", 8, Some(4)).unwrap_err(),

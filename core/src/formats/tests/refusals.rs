@@ -219,3 +219,11 @@ fn what_numbers_share_counts_among_the_bits() {
         assert_eq!(ternary.bits_of(layout), 2 * layout.len() as u64 + expected);
     }
 }
+
+#[test]
+fn a_step_that_is_not_a_number_makes_nothing_that_is_one() {
+    let format = LearnedStep::new(4, true, f32::NAN).unwrap();
+    assert!(format.quantize(1.0).is_nan() && !format.passes(1.0));
+    let least = LearnedStep::new(4, true, -1.0).unwrap();
+    assert_eq!((least.step(), least.quantize(1.0)), (1e-9, 7.0 * 1e-9));
+}
