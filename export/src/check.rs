@@ -68,8 +68,9 @@ pub(crate) fn check(
             TOLERANCE * largest
         };
         for (output, (found, expected)) in found.into_iter().zip(expected).enumerate() {
-            // Not `>`: NaN is no number that a network computes.
-            if !((found - expected).abs() <= tolerance) {
+            // NaN is no number that a network computes.
+            let off = (found - expected).abs();
+            if off.is_nan() || off > tolerance {
                 return Err(ExportError::Differs {
                     format,
                     row: row_idx,

@@ -1,6 +1,6 @@
 //! Why a network can't be exported.
 
-use firebrick_core::formats::OperandError;
+use firebrick_core::formats::{FormatError, OperandError};
 use firebrick_core::weights::WeightsError;
 use thiserror::Error;
 
@@ -16,7 +16,7 @@ pub enum ExportError {
         /// The node.
         node: String,
         /// What is wrong with which operand.
-        source: OperandError,
+        source: Box<OperandError>,
     },
     /// What a node computes, or a format of it, can't be said in the file's format.
     #[error("node `{node}` ({op}) can't be exported: {}{reason}", of(.operand.as_deref()))]
@@ -75,20 +75,30 @@ impl ExportError {
         match self {
             Self::Refused { hint, .. } => hint.clone(),
             Self::Float32 { op, operand, .. } => Some(for_float32(op, operand).to_owned()),
-            Self::Operand {
-                source: OperandError::Format { source, .. },
-                ..
-            } => source.hint(),
+            Self::Operand { source, .. } => match source.as_ref() {
+                OperandError::Format { source, .. } => for_format(source),
+                _ => None,
+            },
             Self::Differs { .. } | Self::Unreadable { .. } => {
                 Some("this is a mistake of Firebrick: please report it with the checkpoint".into())
             }
-            Self::Weights(_) | Self::Operand { .. } => None,
+            Self::Weights(_) => None,
         }
     }
 }
 
 fn of(operand: Option<&str>) -> String {
     operand.map_or_else(String::new, |operand| format!("`{operand}` "))
+}
+
+fn for_format(error: &FormatError) -> Option<String> {
+    let is_open = matches!(error, FormatError::Missing { field, .. } if *field == "frac_width");
+    match is_open {
+        true => Some(
+            "it is chosen when the network is trained: export what `firebrick train` wrote".into(),
+        ),
+        false => error.hint(),
+    }
 }
 
 fn for_float32(op: &str, operand: &str) -> &'static str {

@@ -232,7 +232,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn stores_as_core_does(width in 2_u32..=25, frac in -20_i32..40, signed: bool, x: f32) {
+        fn stores_as_core_does(width in 2_u32..=24, frac in -20_i32..40, signed: bool, x: f32) {
             let core = match signed {
                 true => FixedPoint::new(width, frac),
                 false => FixedPoint::unsigned(width, frac),

@@ -87,10 +87,12 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
             } if *groups > 1 && (groups != in_channels || groups != out_channels) => {
                 Some("hls4ml 1.3 reads one group or as many as channels")
             }
-            _ if takes_bipolar(graph, idx) => Some("hls4ml 1.3 stores no activations as -1 and 1"),
             Op::Add if adds_sums(graph, idx) => Some(
                 "hls4ml 1.3 can't add results that are not stored: give its `data_in` a format",
             ),
+            _ if takes_signs(graph, idx) => {
+                Some("hls4ml 1.3 stores -1 and 1 right of sums of products only")
+            }
             _ if is_forked(graph, idx) => Some("hls4ml 1.3 reads a result in one format only"),
             _ => None,
         };
@@ -101,9 +103,13 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
     obstacles
 }
 
-fn takes_bipolar(graph: &Graph, idx: usize) -> bool {
+/// Returns whether a node takes the signs of anything but the input or the result of a layer:
+/// behind a batch normalisation hls4ml compares with a threshold that it has rounded.
+fn takes_signs(graph: &Graph, idx: usize) -> bool {
     let format = graph.nodes()[idx].annotations.formats.get("data_in");
-    format.is_some_and(|format| format.name == "binary")
+    let mut producers = graph.producers(idx).map(|idx| &graph.nodes()[idx].op);
+    let is_sum = |op: &Op| matches!(op, Op::Input { .. } | Op::Linear { .. } | Op::Conv2d { .. });
+    format.is_some_and(|format| format.name == "binary") && !producers.all(is_sum)
 }
 
 /// Returns whether two results of layers are added as they come: hls4ml ends with an error where they

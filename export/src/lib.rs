@@ -20,6 +20,8 @@ mod reference;
 mod safetensors;
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;
 
 use firebrick_core::graph::Graph;

@@ -332,11 +332,11 @@ fn as_it_is(tensor: Tensor) -> Tensor {
 
 /// Returns `[out, in]` as `[in, out]`, which `MatMul` takes.
 fn transposed(tensor: Tensor) -> Tensor {
-    let (n_out, n_in) = (tensor.shape[0], tensor.shape[1]);
+    let Tensor { shape, data } = tensor;
+    let (n_out, n_in) = (shape[0], shape[1]);
     let position = |at: usize| (at % n_out) * n_in + at / n_out;
-    let data = (0..n_out * n_in).map(|at| tensor.data[position(at)]);
     Tensor {
         shape: vec![n_in, n_out],
-        data: data.collect(),
+        data: (0..data.len()).map(|at| data[position(at)]).collect(),
     }
 }

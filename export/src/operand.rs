@@ -20,7 +20,7 @@ impl<'a> Network<'a> {
         for node in graph.nodes() {
             formats::check(node).map_err(|source| ExportError::Operand {
                 node: node.name.clone(),
-                source,
+                source: Box::new(source),
             })?;
         }
         Ok(Self { graph, weights })
@@ -52,10 +52,10 @@ impl<'a> Network<'a> {
 fn of_operand(node: &Node, operand: &str, source: FormatError) -> ExportError {
     ExportError::Operand {
         node: node.name.clone(),
-        source: OperandError::Format {
+        source: Box::new(OperandError::Format {
             operand: operand.to_owned(),
             source,
-        },
+        }),
     }
 }
 

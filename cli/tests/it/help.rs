@@ -9,6 +9,7 @@ fn every_verb_has_an_example() {
         "train",
         "test",
         "transform",
+        "export",
         "list",
         "plugin",
         "data",

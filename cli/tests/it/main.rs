@@ -6,6 +6,7 @@ mod built;
 mod constraints;
 mod dry_run;
 mod engines;
+mod export;
 mod formats_space;
 mod groups;
 mod help;

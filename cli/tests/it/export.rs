@@ -1,0 +1,227 @@
+//! Networks for other tools: what is written beside a checkpoint, and what is refused.
+
+use std::collections::BTreeMap;
+
+use firebrick_core::graph::Graph;
+use firebrick_core::weights::Weights;
+use insta::assert_snapshot;
+
+use super::support::{Place, Run};
+
+const FIXED: &str = "x = input[4]
+a = linear(x, out=4) @ data_in=integer(8, 4) weight=integer(6, 5) bias=integer(6, 5)
+r = relu(a)
+b = linear(r, out=2) @ data_in=integer(6, 3, unsigned) weight=ternary(2, scale=power_of_two) bias=integer(6, 5)
+y = output(b)";
+
+const FLOAT: &str = "x = input[1, 8, 8]
+a = conv2d(x, out=4, kernel=3, padding=1)
+n = batch_norm(a)
+r = relu(n)
+p = max_pool(r, kernel=2)
+f = flatten(p)
+b = linear(f, out=2)
+y = output(b)";
+
+/// Makes a place with the checkpoint of a network, `best.safetensors`.
+fn place(text: &str) -> Place {
+    place_with(text, |_| {})
+}
+
+fn place_with(text: &str, change: impl FnOnce(&mut Weights)) -> Place {
+    let graph: Graph = text.parse().unwrap();
+    let mut weights = Weights::init(&graph, 1);
+    change(&mut weights);
+    let notes = BTreeMap::from([("graph".to_owned(), graph.to_string())]);
+    let place = Place::new();
+    place.write("best.safetensors", weights.to_safetensors(&notes));
+    place
+}
+
+fn files(place: &Place) -> Vec<String> {
+    let names = place.list("").into_iter();
+    names.filter(|name| name != "home").collect()
+}
+
+/// Returns what a refusal says, once it left nothing behind.
+fn refused(place: &Place, args: &[&str]) -> String {
+    let before = files(place);
+    let run = place.run(&[&["export"], args].concat());
+    assert_eq!(files(place), before, "nothing is written");
+    run.refused().to_owned()
+}
+
+fn exported(place: &Place, args: &[&str]) -> Run {
+    let run = place.run(&[&["export", "best.safetensors"], args].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    run
+}
+
+#[test]
+fn qonnx_and_its_configuration_come_to_lie_beside_the_checkpoint() {
+    let place = place(FIXED);
+    let run = exported(&place, &[]);
+    assert_snapshot!(run.stdout, @r"
+    best.qonnx.onnx
+    hls4ml_config.yml
+    ");
+    assert_snapshot!(run.stderr, @"checked on 100 rows: the file computes what the network does in whole numbers, to the bit");
+    let expected = ["best.qonnx.onnx", "best.safetensors", "hls4ml_config.yml"];
+    assert_eq!(files(&place), expected);
+    let config = place.read("hls4ml_config.yml");
+    assert!(
+        config.contains("OnnxModel: \"best.qonnx.onnx\""),
+        "{config}"
+    );
+    let file = std::fs::read(place.path("best.qonnx.onnx")).unwrap();
+    exported(&place, &["--format", "qonnx"]);
+    let again = std::fs::read(place.path("best.qonnx.onnx")).unwrap();
+    assert_eq!(file, again, "the same checkpoint gives the same file");
+}
+
+#[test]
+fn plain_onnx_goes_to_the_file_that_was_asked_for() {
+    let place = place(FLOAT);
+    std::fs::create_dir(place.path("other")).unwrap();
+    let run = exported(
+        &place,
+        &["--format", "onnx", "--output", "other/network.onnx"],
+    );
+    assert_eq!(run.stdout, "other/network.onnx\n");
+    assert_snapshot!(run.stderr, @"checked on 100 rows: the file computes what the network does, within the rounding of float32");
+    assert_eq!(place.list("other"), ["network.onnx"]);
+}
+
+#[test]
+fn json_and_stored_weights_do_not_touch_the_checkpoint() {
+    let place = place(FIXED);
+    let before = std::fs::read(place.path("best.safetensors")).unwrap();
+    assert_eq!(
+        exported(&place, &["--format", "json"]).stdout,
+        "best.json\n"
+    );
+    assert_eq!(place.json("best.json")["is_fixed_point"], true);
+    let run = exported(&place, &["--format", "safetensors"]);
+    assert_eq!(run.stdout, "best.stored.safetensors\n");
+    assert_eq!(
+        std::fs::read(place.path("best.safetensors")).unwrap(),
+        before
+    );
+    // What is stored already is stored as it is.
+    let stored = std::fs::read(place.path("best.stored.safetensors")).unwrap();
+    assert_ne!(stored, before);
+}
+
+#[test]
+fn a_network_in_float32_is_no_qonnx() {
+    assert_snapshot!(refused(&place(FLOAT), &["best.safetensors"]), @r#"
+    error: can't write `best.safetensors` as qonnx
+      caused by: node `a` (conv2d) can't be exported: `weight` is float32
+
+    hint: give it a format with the pass `quantize`, for example `name = "integer"` and a width
+    "#);
+}
+
+#[test]
+fn a_network_with_formats_is_no_plain_onnx() {
+    assert_snapshot!(refused(&place(FIXED), &["best.safetensors", "--format", "onnx"]), @r"
+    error: can't write `best.safetensors` as onnx
+      caused by: node `a` (linear) can't be exported: `bias` is integer(6, 5), and plain ONNX has float32 only
+
+    hint: write QONNX, which has number formats: `--format qonnx`
+    ");
+}
+
+#[test]
+fn a_format_that_qonnx_can_not_say() {
+    let text = FIXED.replace(
+        "weight=integer(6, 5)",
+        "weight=block_fp(6, exponent_width=4, block_size=2)",
+    );
+    assert_snapshot!(refused(&place(&text), &["best.safetensors"]), @r"
+    error: can't write `best.safetensors` as qonnx
+      caused by: node `a` (linear) can't be exported: `weight` is block_fp(6, exponent_width=4, block_size=2), which QONNX has no operation for
+
+    hint: QONNX has `integer`, `lsq`, `ternary`, `binary`, `fp8_e4m3`, `fp8_e5m2`, `minifloat_ieee` and `minifloat_denorm`; `--format json` has all formats
+    ");
+}
+
+#[test]
+fn weights_that_are_no_numbers() {
+    for value in [f32::NAN, f32::NEG_INFINITY] {
+        let place = place_with(FIXED, |weights| {
+            weights.0.get_mut("b.bias").unwrap().data[1] = value;
+        });
+        for format in ["qonnx", "onnx", "safetensors", "json"] {
+            let message = refused(&place, &["best.safetensors", "--format", format]);
+            let said = format!("tensor `b.bias` holds {value} at position 1");
+            assert!(message.contains(&said), "{message}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_no_checkpoints() {
+    let place = place(FIXED);
+    place.write("notes.txt", "width 8 was best");
+    assert_snapshot!(refused(&place, &["notes.txt"]), @r"
+    error: can't use checkpoint `notes.txt`
+      caused by: not a safetensors file: header too large
+
+    hint: checkpoints are safetensors files, as `firebrick train` writes them
+    ");
+    assert_snapshot!(refused(&place, &["missing.safetensors"]), @r"
+    error: can't use checkpoint `missing.safetensors`
+      caused by: No such file or directory (os error 2)
+    ");
+    let graph: Graph = FIXED.parse().unwrap();
+    let weights = Weights::init(&graph, 1).to_safetensors(&BTreeMap::new());
+    place.write("other.safetensors", weights);
+    assert_snapshot!(refused(&place, &["other.safetensors"]), @r"
+    error: checkpoint `other.safetensors` does not say which network its weights are of
+
+    hint: export a checkpoint that `firebrick train` or `firebrick search` wrote
+    ");
+}
+
+#[test]
+fn places_where_no_file_can_be() {
+    let place = place(FIXED);
+    std::fs::create_dir(place.path("folder")).unwrap();
+    assert_snapshot!(refused(&place, &["best.safetensors", "--output", "folder"]), @r"
+    error: can't write `folder`: it is a folder
+
+    hint: name a file: `--output network.onnx`
+    ");
+    assert_snapshot!(refused(&place, &["best.safetensors", "--output", "missing/a.onnx"]), @r"
+    error: can't write `missing/a.onnx`: its folder does not exist
+
+    hint: make the folder first
+    ");
+}
+
+#[test]
+fn formats_of_tables_are_none_of_files() {
+    let place = place(FIXED);
+    let run = place.run(&["export", "best.safetensors", "--format", "text"]);
+    assert_eq!(run.code, Some(2));
+    assert!(
+        run.stderr
+            .contains("[possible values: qonnx, onnx, safetensors, json]"),
+        "{}",
+        run.stderr
+    );
+    assert_snapshot!(refused_before(&place), @r"
+    error: networks are not exported as `text`
+
+    hint: say `--format qonnx`, `onnx`, `safetensors` or `json` behind `export`
+    ");
+    let run = place.run(&["list", "strategies", "--format", "qonnx"]);
+    assert_eq!(run.code, Some(2));
+}
+
+/// A flag before the verb is the one of tables, which `export` takes for its own.
+fn refused_before(place: &Place) -> String {
+    let run = place.run(&["--format", "text", "export", "best.safetensors"]);
+    run.refused().to_owned()
+}
