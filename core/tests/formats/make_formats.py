@@ -129,7 +129,9 @@ def denorm_levels(width, exponent_width, bias=None):
     bias = 2 ** (exponent_width - 1) - 1 if bias is None else bias
     m = width - 1 - exponent_width
     codes = range(2**exponent_width)
-    return np.unique(np.concatenate([np.ldexp(np.arange(2.0**m), code - bias - m) for code in codes]))
+    return np.unique(
+        np.concatenate([np.ldexp(np.arange(2.0**m), code - bias - m) for code in codes])
+    )
 
 
 def log(size, width, bias=None, mase=False):
@@ -172,7 +174,9 @@ def element_inputs(levels, rng, n):
     thirds = levels[:-1] + (levels[1:] - levels[:-1]) * rng.uniform(0, 1, len(levels) - 1)
     logs = levels[levels > 0] * math.sqrt(0.5)
     beyond = np.array([1.01, 1.03125, 1.0625, 1.125, 1.25, 1.5, 2, 3]) * most
-    x = np.concatenate([around(halves), levels, thirds, logs, beyond, around(levels[-1:] * math.sqrt(2))])
+    x = np.concatenate(
+        [around(halves), levels, thirds, logs, beyond, around(levels[-1:] * math.sqrt(2))]
+    )
     with np.errstate(over="ignore"):
         x = x.astype(np.float32)
     x = x * rng.choice(np.array([-1, 1], np.float32), len(x))
@@ -190,7 +194,9 @@ def check_levels(x, stored, levels):
     size, found = sizes(x[good]), np.abs(stored[good].astype(np.float64))
     assert np.isin(found, levels).all()
     above = np.clip(np.searchsorted(levels, size), 0, len(levels) - 1)
-    nearest = np.minimum(np.abs(levels[above] - size), np.abs(levels[np.maximum(above - 1, 0)] - size))
+    nearest = np.minimum(
+        np.abs(levels[above] - size), np.abs(levels[np.maximum(above - 1, 0)] - size)
+    )
     assert (np.abs(found - size) == nearest).all()
     CHECKED["lists of all numbers"] += 1
 
@@ -217,7 +223,12 @@ def check_float_quant(x, stored, width, exponent_width, bias):
     if float_quant is None or width > 16 or abs(bias) > 60:
         return
     found = float_quant(
-        x[good].astype(np.float64), 1.0, exponent_width, mantissa_bits, exponent_bias=bias, has_subnormal=True
+        x[good].astype(np.float64),
+        1.0,
+        exponent_width,
+        mantissa_bits,
+        exponent_bias=bias,
+        has_subnormal=True,
     )
     assert (found == stored[good]).all(), (width, exponent_width, bias)
     CHECKED["qonnx"] += 1
@@ -268,17 +279,49 @@ def elements(rng):
             width, *others = arguments
             # A float has its exponent's width before its bias.
             exponent_width = others.pop(0) if name != "log" else None
-            cases.append(case(fields_of(name, width, exponent_width, *others, mase=mase), [1, len(x), 1], x, stored, passes))
+            cases.append(
+                case(
+                    fields_of(name, width, exponent_width, *others, mase=mase),
+                    [1, len(x), 1],
+                    x,
+                    stored,
+                    passes,
+                )
+            )
 
     for arguments in [
         (2, 1), (3, 2), (3, 1), (4, 2), (4, 3), (5, 2), (6, 3), (6, 2), (8, 4), (8, 3), (8, 2), (8, 7),
         (8, 4, 3), (8, 5, -20), (8, 2, -103), (8, 4, 127), (10, 5), (16, 5), (16, 8), (19, 8),
     ]:  # fmt: skip
-        check = lambda x, stored, *a: check_float_quant(x, stored, *(a if len(a) == 3 else (*a, None)))
+        check = lambda x, stored, *a: check_float_quant(
+            x, stored, *(a if len(a) == 3 else (*a, None))
+        )
         add("minifloat_ieee", arguments, ieee, ieee_levels, check)
-    for arguments in [(3, 1), (4, 2), (4, 1), (6, 3), (8, 4), (8, 4, 2), (8, 3, -104), (10, 7, 125), (16, 5)]:
+    for arguments in [
+        (3, 1),
+        (4, 2),
+        (4, 1),
+        (6, 3),
+        (8, 4),
+        (8, 4, 2),
+        (8, 3, -104),
+        (10, 7, 125),
+        (16, 5),
+    ]:
         add("minifloat_denorm", arguments, denorm, denorm_levels)
-    for arguments in [(2,), (3,), (4,), (5,), (6,), (7,), (8,), (4, 0), (5, -112), (8, 0), (8, 126)]:
+    for arguments in [
+        (2,),
+        (3,),
+        (4,),
+        (5,),
+        (6,),
+        (7,),
+        (8,),
+        (4, 0),
+        (5, -112),
+        (8, 0),
+        (8, 126),
+    ]:
         add("log", arguments, log, log_levels)
     for kind in ["e4m3", "e5m2"]:
         exponent_min, mantissa_bits, most = OCP[kind]
@@ -291,7 +334,9 @@ def elements(rng):
         cases.append(case(fields_of(f"fp8_{kind}", 8), [1, len(x), 1], x, stored, passes))
     # All of float32, and bfloat16 but for its last exponent.
     x = rng.integers(0, 2**32, 60, np.uint64).astype(np.uint32).view(np.float32)
-    x = np.concatenate([x, np.array([3.4028235e38, 3.3961776e38, 1e-40, 1e-45, 0.0, -0.0, 1.0], np.float32)])
+    x = np.concatenate(
+        [x, np.array([3.4028235e38, 3.3961776e38, 1e-40, 1e-45, 0.0, -0.0, 1.0], np.float32)]
+    )
     for width in [16, 32]:
         stored, passes = finish(x, *ieee(sizes(x), width, 8))
         if width == 32:
@@ -388,7 +433,10 @@ def check_block_of_type(x, stored, layout, size, kind):
                     continue
                 # Largest exponents of block and type, by the text of the specification; the unit is
                 # cast to the type of OCP's scales, which has all of them.
-                unit = np.float64(2.0) ** (np.floor(np.log2(np.abs(block.astype(np.float64)).max())) - np.floor(np.log2(most)))
+                unit = np.float64(2.0) ** (
+                    np.floor(np.log2(np.abs(block.astype(np.float64)).max()))
+                    - np.floor(np.log2(most))
+                )
                 unit = np.clip(unit, 2.0**-127, 2.0**127)
                 assert unit == unit.astype(ml_dtypes.float8_e8m0fnu).astype(np.float64)
                 scaled = np.clip(block / unit, -most, most).astype(np.float32)
@@ -433,18 +481,37 @@ def blocks(rng):
 
     for mase in [False, True]:
         for width, exponent_width, bias, size in [
-            (4, None, None, None), (8, 8, None, None), (2, None, None, 3), (6, 4, None, 4), (5, 3, 6, 1), (24, None, None, 5), (6, 4, -5, 64),
+            (4, None, None, None), (8, 8, None, None), (2, None, None, 3), (6, 4, None, 4),
+            (5, 3, 6, 1), (24, None, None, 5), (6, 4, -5, 64),
         ]:  # fmt: skip
             fields = fields_of("block_fp", width, exponent_width, bias, mase)
-            add(fields, lambda largest: block_fp(largest, width, exponent_width or 8, bias, mase), size)
+            add(
+                fields,
+                lambda largest: block_fp(largest, width, exponent_width or 8, bias, mase),
+                size,
+            )
         for width, exponent_width, bias_width, size in [
-            (8, 4, None, None), (4, 2, 8, None), (6, 3, 4, 4), (6, 2, 1, 4), (3, 2, 8, 5), (8, 6, 8, 2), (24, 3, 8, 4),
+            (8, 4, None, None), (4, 2, 8, None), (6, 3, 4, 4), (6, 2, 1, 4),
+            (3, 2, 8, 5), (8, 6, 8, 2), (24, 3, 8, 4),
         ]:  # fmt: skip
             fields = fields_of("block_minifloat", width, exponent_width, mase=mase)
             if bias_width is not None:
                 fields["exponent_bias_width"] = bias_width
-            add(fields, lambda largest: block_minifloat(largest, width, exponent_width, bias_width or 8, mase), size)
-        for width, bias_width, size in [(5, None, None), (4, 8, None), (2, 8, 4), (3, 4, 4), (7, 8, 6), (4, 2, 3)]:
+            add(
+                fields,
+                lambda largest: block_minifloat(
+                    largest, width, exponent_width, bias_width or 8, mase
+                ),
+                size,
+            )
+        for width, bias_width, size in [
+            (5, None, None),
+            (4, 8, None),
+            (2, 8, 4),
+            (3, 4, 4),
+            (7, 8, 6),
+            (4, 2, 3),
+        ]:
             fields = fields_of("block_log", width, mase=mase)
             if bias_width is not None:
                 fields["exponent_bias_width"] = bias_width
@@ -474,9 +541,17 @@ def mean(sizes):
 def levels(rng):
     cases = []
     ends = np.array([0.0, -0.0, np.inf, -np.inf, np.nan], np.float32)
-    tensors = [rng.normal(0, 0.2, 45), rng.normal(0.5, 2, 21), np.zeros(6), rng.uniform(-1e-3, 1e-3, 30)]
+    tensors = [
+        rng.normal(0, 0.2, 45),
+        rng.normal(0.5, 2, 21),
+        np.zeros(6),
+        rng.uniform(-1e-3, 1e-3, 30),
+    ]
     tensors = [x.astype(np.float32) for x in tensors]
-    tensors += [np.concatenate([tensors[0], ends]), np.array([0.5, -0.5, 0.50000006, 1.0, -1.0, 1.5, 1.0000001], np.float32)]
+    tensors += [
+        np.concatenate([tensors[0], ends]),
+        np.array([0.5, -0.5, 0.50000006, 1.0, -1.0, 1.5, 1.0000001], np.float32),
+    ]
     for x in tensors:
         there = sizes(x)[~np.isnan(x)]
         for scale in ["one", "mean", "power_of_two"]:
@@ -485,14 +560,21 @@ def levels(rng):
                 high = level_of(scale, mean(counted))
                 stored = np.where(x >= 0 if signed else x > 0, high, -high if signed else 0.0)
                 stored = np.where(np.isnan(x), np.nan, stored).astype(np.float32)
-                fields = {"name": "binary", "width": 1, "scale": scale, **({} if signed else {"signed": False})}
+                fields = {
+                    "name": "binary",
+                    "width": 1,
+                    "scale": scale,
+                    **({} if signed else {"signed": False}),
+                }
                 cases.append(case(fields, [1, len(x), 1], x, stored, np.abs(x) <= 1))
             for mase in [False, True]:
                 threshold = (0.75 if mase else 0.7) * mean(there)
                 if scale == "one" and not mase:
                     threshold = 0.5
                 high = level_of(scale, mean(there[there > threshold]))
-                stored = np.where(np.isnan(x), np.nan, np.copysign(np.where(sizes(x) > threshold, high, 0.0), x))
+                stored = np.where(
+                    np.isnan(x), np.nan, np.copysign(np.where(sizes(x) > threshold, high, 0.0), x)
+                )
                 passes = np.abs(x) <= 1 if scale == "one" else ~np.isnan(x)
                 fields = fields_of("ternary", 2, mase=mase, scale=scale)
                 cases.append(case(fields, [1, len(x), 1], x, stored.astype(np.float32), passes))
@@ -515,9 +597,12 @@ def limited(x, least, most):
 def learned(rng):
     cases = []
     for width, signed, step, per_row in [
-        (2, True, 0.3, 40), (3, True, 0.11, 8), (4, False, 0.07, 20), (8, True, 0.01, 40), (8, False, 1.7, 10), (24, True, 1e-6, 40),
+        (2, True, 0.3, 40), (3, True, 0.11, 8), (4, False, 0.07, 20), (8, True, 0.01, 40),
+        (8, False, 1.7, 10), (24, True, 1e-6, 40),
     ]:  # fmt: skip
-        least, most = (-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1) if signed else (0.0, 2.0**width - 1)
+        least, most = (
+            (-(2.0 ** (width - 1)), 2.0 ** (width - 1) - 1) if signed else (0.0, 2.0**width - 1)
+        )
         x = rng.normal(0.0, 0.6, 40) * step * most
         x[:4] = [0.0, 1.25 * step, 10 * step * most, -10 * step * most]
         x = x.astype(np.float32)
@@ -530,7 +615,9 @@ def learned(rng):
         learned = single.to(torch.float64).requires_grad_()
         # The paper's own order, clamped first, is the same but within half a step beyond the limits.
         found = [
-            torch.autograd.grad((made * torch.tensor(gradient, dtype=torch.float64)).sum(), [numbers, learned])
+            torch.autograd.grad(
+                (made * torch.tensor(gradient, dtype=torch.float64)).sum(), [numbers, learned]
+            )
             for made in [
                 limited(round_through(numbers / learned), least, most) * learned,
                 round_through(limited(numbers / learned, least, most)) * learned,
