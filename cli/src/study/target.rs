@@ -74,8 +74,8 @@ impl Loaded {
             lacking = lacking.or_else(|| Some((table, missing(schema, &step.args)?.to_owned())));
         }
         if let Some((table, number)) = lacking {
-            let what = format!("`{table}` needs `{number}`");
-            let hint = format!("say it there, or in `[target]` for all: `target.{number} = ...`");
+            let what = format!("`{table}` needs `{number}`, which `[target]` does not say");
+            let hint = format!("for example `target.{number} = 100`");
             return Err(self.blame(Subject::Key(&table), what, Some(hint)));
         }
         let idle = target.0.keys().filter(|key| !taken.contains(&key.as_str()));

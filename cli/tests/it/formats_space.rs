@@ -256,6 +256,66 @@ fn says_what_is_wrong_with_formats() {
     "#);
 }
 
+/// What a chip has, and an analysis that is about it.
+const TARGET: &str = r#"
+[target]
+macs_per_cycle = 64
+clock_mhz = 200.0
+memory_bytes_per_s = 1e9
+[search.strategy.hw_runner]
+roofline_latency = {}
+[search.strategy.metrics.roofline_latency_us]
+"#;
+
+#[test]
+fn a_described_chip_has_a_latency() {
+    let latency = |text: String| {
+        let place = Place::with_study(&text);
+        let run = search(&place, &["--n-trials", "1"]);
+        assert_eq!(notes(&run), "");
+        let trials = trials(&place, &run);
+        let metrics = &trials[0]["user_attrs_hardware_metrics"];
+        metrics["roofline_latency_us"].as_f64().unwrap()
+    };
+    let slow = latency(format!("{JOINT}{TARGET}"));
+    let target = TARGET.replace("memory_bytes_per_s = 1e9", "memory_bytes_per_s = 2e9");
+    let fast = latency(format!("{JOINT}{}", target.replace("200.0", "400")));
+    assert!((slow - 2.0 * fast).abs() < 1e-9, "{slow} {fast}");
+    // What an analysis is given counts before what the target says.
+    let own = "roofline_latency = { clock_mhz = 400, memory_bytes_per_s = 2e9 }";
+    let own = TARGET.replace("roofline_latency = {}", own);
+    assert!((latency(format!("{JOINT}{own}")) - fast).abs() < 1e-9);
+}
+
+#[test]
+fn says_what_a_target_lacks() {
+    let said = |from: &str, to: &str| {
+        assert!(TARGET.contains(from), "{from}");
+        let place = Place::with_study(&format!("{JOINT}{}", TARGET.replace(from, to)));
+        let run = place.run(&["search", "--config", "study.toml", "--dry-run"]);
+        format!(
+            "{to}\n{}",
+            run.stderr.lines().take(3).collect::<Vec<_>>().join("\n")
+        )
+    };
+    let texts = [
+        said("clock_mhz = 200.0\n", ""),
+        said("clock_mhz", "clok_mhz"),
+        said("clock_mhz = 200.0", "clock_mhz = -1"),
+    ];
+    assert_snapshot!(texts.join("\n"), @r"
+    error: `search.strategy.hw_runner.roofline_latency` needs `clock_mhz`, which `[target]` does not say in `study.toml`, line 25
+
+    hint: for example `target.clock_mhz = 100`
+    clok_mhz
+    error: no pass takes `target.clok_mhz` in `study.toml`, line 23
+
+    hint: did you mean `clock_mhz`?
+    clock_mhz = -1
+    error: pass `roofline_latency` can't measure the network: `clock_mhz` is -1, expected a number above 0 in `study.toml`, line 26
+    ");
+}
+
 /// Runs a file of `studies/`, some lines of it replaced, and returns its trials.
 fn shortened(name: &str, changes: &[(&str, &str)], more: &[&str]) -> Vec<Value> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -138,3 +138,20 @@ fn the_size_of_a_block_is_a_list() {
     let toml = loaded.study.to_toml();
     assert!(toml.contains("weight_block_size = [16, 8]"), "{toml}");
 }
+
+#[test]
+fn fields_go_together_in_the_spelling_of_mase_too() {
+    let pairs = "[{ width = 16, frac_width = 8 }, { width = 8, frac_width = 6 }, \
+                 { width = 8, frac_width = 4 }, { width = 4, frac_width = 2 }]";
+    let space = space_of(&format!(
+        "name = \"graph/quantize/mixed_precision_ptq\"
+        setup.by = \"regex_name\"
+        seed.default.config.name = [\"NA\"]
+        seed.'.*_2'.config = {{ name = [\"integer\"], data_in = {pairs}, weight = {pairs}, \
+            bias_width = [8], bias_frac_width = [4] }}"
+    ))
+    .unwrap();
+    assert_eq!(space.space.size(), Some(16));
+    let config = space.sampled_config(&space.space.point(7).unwrap(), "cpu");
+    insta::assert_snapshot!(config["seq_blocks_2"], @r#"{"config":{"name":"integer","data_in_width":8,"data_in_frac_width":6,"weight_width":4,"weight_frac_width":2,"bias_width":8,"bias_frac_width":4}}"#);
+}

@@ -209,10 +209,10 @@ fn says_what_is_wrong_with_a_target() {
       hint: did you mean `clock_mhz`?
     no pass takes `target.price` in `studies/x.toml`, line 1
       hint: passes take `clock_mhz`, `macs_per_cycle`, `on_chip_bytes`
-    `search.strategy.hw_runner.roofline` needs `macs_per_cycle` in `studies/x.toml`, line 3
-      hint: say it there, or in `[target]` for all: `target.macs_per_cycle = ...`
-    `search.strategy.hw_runner.roofline` needs `macs_per_cycle` in `studies/x.toml`, line 3
-      hint: say it there, or in `[target]` for all: `target.macs_per_cycle = ...`
+    `search.strategy.hw_runner.roofline` needs `macs_per_cycle`, which `[target]` does not say in `studies/x.toml`, line 3
+      hint: for example `target.macs_per_cycle = 100`
+    `search.strategy.hw_runner.roofline` needs `macs_per_cycle`, which `[target]` does not say in `studies/x.toml`, line 3
+      hint: for example `target.macs_per_cycle = 100`
     `target.on_chip_bytes` in `studies/x.toml`, line 2 has no effect: no analysis of the study takes it
     ");
 }

@@ -64,8 +64,16 @@ learning_rate = 1e-2
 seed = 3
 [passes.quantize]
 default.config.name = \"NA\"
+[quantization]
+float_epochs = 2
+calibration = { method = \"percentile\", percentile = 99.5, samples = 3 }
+[target]
+clock_mhz = 200
 [search.search_space]
+formats = [\"int8\", \"NA\"]
+tie = [[\"a\", \"b\"], [\"c\"]]
 setup.by = \"name\"
+seed.b.quantize = { name = \"integer\", data_in = [{ width = 8 }, { width = 4, frac_width = 2 }] }
 seed.default.config.name = [\"NA\"]
 seed.a.config = { name = [\"both\", \"input_only\"], channel_multiplier = [1, 2] }
 [search.strategy]
@@ -73,6 +81,12 @@ name = \"optuna\"
 setup = { n_trials = 3, timeout = 2.5, sampler = \"tpe\", sum_scaled_metrics = false }
 metrics.accuracy = { scale = 1.0, direction = \"maximize\" }
 ";
+
+#[test]
+fn a_file_with_something_of_everything_is_read_back() {
+    let study = search(BUSY).study;
+    assert_eq!(search(&study.to_toml()).study, study);
+}
 
 #[test]
 fn the_files_of_the_seed_are_read_back() {
