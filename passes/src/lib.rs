@@ -9,6 +9,7 @@ mod bops;
 mod ebops;
 mod energy;
 mod finn_luts;
+mod fold_batch_norm;
 mod macs;
 mod params;
 mod per_node;

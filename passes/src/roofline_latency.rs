@@ -124,7 +124,7 @@ impl RooflineLatencyArgs {
         for (name, value) in given.into_iter().chain(narrow_given) {
             above_zero(name, value)?;
         }
-        if let Some(bytes) = self.on_chip_bytes.filter(|bytes| !(*bytes >= 0.0)) {
+        if let Some(bytes) = self.on_chip_bytes.filter(|bytes| *bytes < 0.0) {
             return Err(format!("`on_chip_bytes` is {bytes}, expected 0 or more"));
         }
         let [four, eight, sixteen] = narrow.map(|(_, value)| value);

@@ -102,9 +102,11 @@ fn every_pass_says_what_it_is() {
     average_bitwidth
     bops
     channel_multiplier
+    conv_bn_fusion
     ebops
     energy
     finn_luts
+    fold_batch_norm
     macs
     params
     quantize

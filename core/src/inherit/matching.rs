@@ -82,7 +82,7 @@ impl Matching {
 }
 
 /// Returns the position of a node's source in the base; `None` if there is none of its name.
-fn source(base: &Graph, node: &Node) -> Result<Option<usize>, InheritError> {
+pub(super) fn source(base: &Graph, node: &Node) -> Result<Option<usize>, InheritError> {
     if !node.op.has_weights() {
         return Ok(None);
     }

@@ -3,9 +3,10 @@
 //! The groups of [`crate::channels`] say which channels of the base a candidate has fewer or more
 //! of. `matching` finds the base's node of each of the candidate's and how wide each group became,
 //! `choose` decides which channels of the base the candidate's stand for, `transfer` moves the
-//! numbers.
+//! numbers. `fold` is for candidates whose layers have taken in batch normalisations of the base.
 
 mod choose;
+mod fold;
 mod matching;
 mod transfer;
 
@@ -79,6 +80,16 @@ pub enum InheritError {
         /// The name that it gives.
         source_node: String,
     },
+    /// A node has taken in what can't be found beside its source.
+    #[error("node `{node}` has taken in `{fold}`, {reason}")]
+    Fold {
+        /// The node of the candidate.
+        node: String,
+        /// The batch normalisation that it names.
+        fold: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
 }
 
 impl Inherit {
@@ -129,12 +140,17 @@ impl Importance {
 /// sizes the base's groups do not explain, starts from [`Weights::init`] of the candidate, and so
 /// does a tensor that the source does not have.
 ///
+/// A layer that notes `folds` inherits from its source and from these batch normalisations of the
+/// base, and is folded in float64: under running statistics it computes what they compute one after
+/// the other. What the source notes itself, it has taken in already.
+///
 /// With `net2net`, a candidate that is nowhere narrower computes what the base computes, in
 /// training too but for dropout: a repeated channel goes through the same batch norm, and the
 /// weights of who reads it are split among the copies.
 ///
 /// # Errors
-/// [`InheritError`] if the weights do not fit the base, or a node names a source that is not there.
+/// [`InheritError`] if the weights do not fit the base, or a node names a source that is not there
+/// or batch normalisations that do not stand beside it.
 ///
 /// # Source
 /// Chen, Goodfellow, Shlens, "Net2Net: Accelerating Learning via Knowledge Transfer", ICLR 2016,
@@ -149,10 +165,27 @@ pub fn inherit(
     seed: u64,
 ) -> Result<Weights, InheritError> {
     base_weights.check(base)?;
-    let mut weights = Weights::init(candidate, seed);
     if how.inherit == Inherit::None {
-        return Ok(weights);
+        return Ok(Weights::init(candidate, seed));
     }
+    match fold::Unfolded::of(base, candidate)? {
+        None => plain(base, base_weights, candidate, how, seed),
+        Some(unfolded) => {
+            let weights = plain(base, base_weights, &unfolded.graph, how, seed)?;
+            Ok(unfolded.fold(candidate, &weights))
+        }
+    }
+}
+
+/// Returns the first weights of a candidate, whatever its layers have taken in.
+fn plain(
+    base: &Graph,
+    base_weights: &Weights,
+    candidate: &Graph,
+    how: How,
+    seed: u64,
+) -> Result<Weights, InheritError> {
+    let mut weights = Weights::init(candidate, seed);
     let matching = matching::Matching::of(base, candidate)?;
     let sources = choose::sources(base, base_weights, &matching, how, seed);
     transfer::transfer(

@@ -6,7 +6,7 @@ use crate::channels::Channels;
 use crate::random::{Purpose, stream};
 use crate::testing::{Statistics, forward, random_graph};
 
-const SLICE: How = How {
+pub(super) const SLICE: How = How {
     inherit: Inherit::Slice,
     importance: Importance::L1,
 };
@@ -15,12 +15,12 @@ const NET2NET: How = How {
     ..SLICE
 };
 
-fn graph(text: &str) -> Graph {
+pub(super) fn graph(text: &str) -> Graph {
     text.parse().unwrap()
 }
 
 /// Returns weights that a training could have left: nothing is at its start.
-fn trained(graph: &Graph, seed: u64) -> Weights {
+pub(super) fn trained(graph: &Graph, seed: u64) -> Weights {
     let mut weights = Weights::init(graph, seed);
     let mut rng = stream(seed, Purpose::Weights, 1);
     for (key, tensor) in &mut weights.0 {
@@ -48,7 +48,11 @@ fn resized(base: &Graph, units: impl Fn(usize, usize) -> usize) -> Graph {
 }
 
 /// Returns the largest distance of two networks' outputs, relative above 1.
-fn distance(one: (&Graph, &Weights), other: (&Graph, &Weights), statistics: Statistics) -> f64 {
+pub(super) fn distance(
+    one: (&Graph, &Weights),
+    other: (&Graph, &Weights),
+    statistics: Statistics,
+) -> f64 {
     let size: usize = one.0.input_shape().iter().product();
     let mut rng = stream(1, Purpose::Dataset, 0);
     let rows: Vec<f64> = (0..6 * size).map(|_| rng.random_range(-2.0..2.0)).collect();
@@ -61,12 +65,12 @@ fn distance(one: (&Graph, &Weights), other: (&Graph, &Weights), statistics: Stat
     distances.fold(0.0, f64::max)
 }
 
-fn numbers(weights: &Weights, key: &str) -> Vec<f32> {
+pub(super) fn numbers(weights: &Weights, key: &str) -> Vec<f32> {
     weights.get(key).unwrap().data.clone()
 }
 
 /// Sets a tensor.
-fn set(weights: &mut Weights, key: &str, data: &[f32]) {
+pub(super) fn set(weights: &mut Weights, key: &str, data: &[f32]) {
     let tensor = weights.0.get_mut(key).unwrap();
     assert_eq!(tensor.data.len(), data.len(), "{key}");
     tensor.data = data.to_vec();

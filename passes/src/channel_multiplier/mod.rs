@@ -55,7 +55,7 @@ register_pass!(
 /// is given, so neither the order of the entries nor an earlier call changes anything.
 ///
 /// A node whose sizes change starts afresh: it loses `weights_from`, `frozen` and its sparsity, and
-/// keeps everything else (number formats, momentum and eps, stride, bias). All others stay as they
+/// keeps everything else (number formats, folds, momentum and eps, stride, bias). All others stay as they
 /// are.
 ///
 /// # Errors

@@ -210,9 +210,10 @@ fn follow(
 
 /// Forgets what was known of weights that no longer fit.
 pub(super) fn start_afresh(node: &mut Node) {
-    let formats = std::mem::take(&mut node.annotations.formats);
+    let Annotations { formats, folds, .. } = std::mem::take(&mut node.annotations);
     node.annotations = Annotations {
         formats,
+        folds,
         ..Annotations::default()
     };
 }

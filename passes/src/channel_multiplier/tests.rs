@@ -636,3 +636,14 @@ fn takes_a_small_part_of_the_two_milliseconds_of_a_trial() {
         assert!(fastest < Duration::from_micros(200), "{fastest:?}");
     }
 }
+
+#[test]
+fn a_layer_that_changes_keeps_what_it_has_taken_in() {
+    let before = "x = input[4]
+        a = linear(x, out=4) @ frozen from=z folds=n
+        b = linear(a, out=2)
+        y = output(b)";
+    let graph = apply(before, &json!({ "a": { "factor": 2 } })).unwrap();
+    let a = graph.node("a").unwrap();
+    assert_eq!(a.to_string(), "a = linear(x, in=4, out=8) @ folds=n");
+}
