@@ -54,6 +54,7 @@ impl Binary {
     }
 
     /// Returns the levels for the numbers of a tensor.
+    #[inline(always)]
     pub(super) fn fit(&self, x: &[f32]) -> TwoLevels {
         let mean = match (self.scale, self.signed) {
             (Scale::One, _) => 1.0,

@@ -8,15 +8,18 @@ const LANES: usize = 8;
 
 /// Returns the mean of those absolute values that are above a limit, in float64; 0 where there are
 /// none. An infinity counts as the largest float32, NaN does not count.
+#[inline(always)]
 pub(super) fn mean_above(x: &[f32], limit: f64) -> f64 {
     mean_of(x, limit, f32::abs)
 }
 
 /// Returns the mean of what is above 0, as [`mean_above`] does.
+#[inline(always)]
 pub(super) fn mean_of_positive(x: &[f32]) -> f64 {
     mean_of(x, 0.0, |x| x)
 }
 
+#[inline(always)]
 fn mean_of(x: &[f32], limit: f64, size: impl Fn(f32) -> f32) -> f64 {
     let (mut sums, mut counts) = ([0.0_f64; LANES], [0.0_f64; LANES]);
     let mut add = |lane: usize, x: f32| {
@@ -44,6 +47,7 @@ fn mean_of(x: &[f32], limit: f64, size: impl Fn(f32) -> f32) -> f64 {
 }
 
 /// Returns the level of a mean.
+#[inline(always)]
 pub(super) fn level(scale: Scale, mean: f64) -> f32 {
     match scale {
         Scale::One => 1.0,

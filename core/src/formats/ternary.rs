@@ -69,6 +69,7 @@ impl Ternary {
     }
 
     /// Returns the levels for the numbers of a tensor.
+    #[inline(always)]
     pub(super) fn fit(&self, x: &[f32]) -> ThreeLevels {
         let reach = match self.scale {
             Scale::One => 1.0,

@@ -372,7 +372,7 @@ fn check(graph: &Graph, split: &Split, smoothing: f64, path: Path) -> Result<(),
         "loss {found}, not {loss}"
     );
 
-    let gradient = pass.backward(&chain, &mut parameters).to_vec();
+    let gradient = pass.backward(&chain, &parameters).to_vec();
     let gradient = parameters.trained_like(&gradient);
     for (key, found) in &gradient {
         for (idx, found) in found.data.iter().enumerate() {

@@ -24,7 +24,7 @@ pub(crate) struct Parameters {
     trained: Vec<Lanes>,
     kept: Vec<Lanes>,
     quantized: Vec<f32>,
-    /// Room for a tensor and its gradient, or what it is stored as, in the order of files.
+    /// Room for a tensor, and what it is stored as, in the order of files.
     turned: [Vec<f32>; 2],
 }
 
@@ -124,12 +124,12 @@ impl Parameters {
 
     /// Makes the gradient by numbers as they are stored that by numbers as they are trained: as if
     /// nothing were rounded, and 0 where a number is beyond what its format can store.
-    pub(crate) fn mask(&mut self, path: Path, gradient: &mut [Lanes]) {
+    pub(crate) fn mask(&self, path: Path, gradient: &mut [Lanes]) {
         for slot in self.slots.iter().flatten().filter(|slot| slot.trained) {
             if let Some(stored) = &slot.stored {
                 let x = &numbers(&self.trained)[slot.range.clone()];
                 let gradient = &mut numbers_mut(gradient)[slot.range.clone()];
-                stored.mask(path, x, gradient, &mut self.turned);
+                stored.mask(path, x, gradient);
             }
         }
     }
@@ -256,15 +256,9 @@ impl Stored {
         turn(y_turned, outputs, inputs, y);
     }
 
-    fn mask(&self, path: Path, x: &[f32], gradient: &mut [f32], turned: &mut [Vec<f32>; 2]) {
-        let Some([outputs, inputs]) = self.turned else {
-            return mask(path, &self.format, x, self.layout, gradient);
-        };
-        let [x_turned, gradient_turned] = turned.each_mut().map(|room| &mut room[..x.len()]);
-        turn(x, inputs, outputs, x_turned);
-        turn(gradient, inputs, outputs, gradient_turned);
-        mask(path, &self.format, x_turned, self.layout, gradient_turned);
-        turn(gradient_turned, outputs, inputs, gradient);
+    /// Which gradients pass does not depend on the order of numbers: the levels do, not their range.
+    fn mask(&self, path: Path, x: &[f32], gradient: &mut [f32]) {
+        mask(path, &self.format, x, self.layout, gradient);
     }
 }
 
@@ -287,8 +281,11 @@ fn transposed(data: &[f32], rows: usize, columns: usize) -> impl Iterator<Item =
 
 /// Exchanges rows and columns.
 fn turn(data: &[f32], rows: usize, columns: usize, into: &mut [f32]) {
-    for (into, from) in into.iter_mut().zip(transposed(data, rows, columns)) {
-        *into = from;
+    for (column, into) in into.chunks_exact_mut(rows.max(1)).enumerate() {
+        let from = data[column..].iter().step_by(columns);
+        into.iter_mut()
+            .zip(from)
+            .for_each(|(into, from)| *into = *from);
     }
 }
 

@@ -238,7 +238,7 @@ impl Pass {
     }
 
     /// Runs the batch backwards and returns the gradient of its mean loss by all that is trained.
-    pub(crate) fn backward(&mut self, chain: &Chain, parameters: &mut Parameters) -> &[Lanes] {
+    pub(crate) fn backward(&mut self, chain: &Chain, parameters: &Parameters) -> &[Lanes] {
         for idx in (0..chain.steps.len()).rev() {
             if !chain.learned[idx + 1] {
                 break;

@@ -218,7 +218,7 @@ impl<'a> Training<'a> {
             .pass
             .forward(&self.chain, &mut self.parameters, smoothing, ahead);
         if batch.loss.is_finite() {
-            let gradient = self.pass.backward(&self.chain, &mut self.parameters);
+            let gradient = self.pass.backward(&self.chain, &self.parameters);
             self.stepper
                 .step(self.path, &mut self.parameters, gradient, learning_rate);
             self.parameters.quantize(self.path);
