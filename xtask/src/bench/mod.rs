@@ -2,13 +2,14 @@
 //!
 //! Never part of a test: a machine that is busy is no defect.
 
-mod example;
+pub(crate) mod example;
 mod joint;
 mod memory;
 mod mlp;
 mod peer;
 mod pictures;
 mod program;
+mod quantize;
 mod rebuild;
 mod report;
 mod studies;
@@ -31,11 +32,12 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 11] = [
+const BENCHES: [Bench; 12] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
     bench("joint", &["mlp"], joint::joint),
     bench("memory", &["mlp"], memory::memory),
+    bench("quantize", &[], quantize::quantize),
     bench("train", &[], training::train),
     bench("pictures", &[], pictures::pictures),
     bench("ask", &[], program::ask),
@@ -113,7 +115,7 @@ mod tests {
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
             error.ends_with(
-                "known: mlp, studies, joint, memory, train, pictures, ask, load, start, study, rebuild"
+                "known: mlp, studies, joint, memory, quantize, train, pictures, ask, load, start, study, rebuild"
             ),
             "{error}"
         );
