@@ -8,6 +8,7 @@ use std::fmt::Write;
 
 use firebrick_core::graph::{Graph, NumberFormat, Op};
 
+use crate::integer::{IntegerNetwork, IntegerNode};
 use crate::proto::NodeProto;
 
 /// What the file is called.
@@ -74,11 +75,18 @@ pub(crate) fn config(file: &str, project: &str, graph: &Graph, layers: &[NodePro
 
 /// Returns why hls4ml does not compute what a network computes, although all of it is fixed point;
 /// nothing if it does.
-pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
+pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec<String> {
     let mut obstacles = Vec::new();
     for (idx, node) in graph.nodes().iter().enumerate() {
+        if node.op == Op::Output {
+            continue;
+        }
+        let whole = integers.map(|integers| &integers.nodes()[idx]);
         let what = match &node.op {
             Op::AvgPool { .. } | Op::GlobalAvgPool => Some("hls4ml 1.3 does not read means"),
+            Op::MaxPool { padding, .. } if *padding != [0, 0] => {
+                Some("hls4ml 1.3 computes something else where pools have padding")
+            }
             Op::Conv2d {
                 in_channels,
                 out_channels,
@@ -93,6 +101,10 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
             _ if takes_signs(graph, idx) => {
                 Some("hls4ml 1.3 stores -1 and 1 right of sums of products only")
             }
+            _ if whole.is_some_and(is_beyond) => Some(
+                "its result can have more than 32 bits before or behind the binary point, which \
+                 is what the configuration gives to numbers without a format",
+            ),
             _ if is_forked(graph, idx) => Some("hls4ml 1.3 reads a result in one format only"),
             _ => None,
         };
@@ -101,6 +113,12 @@ pub(crate) fn obstacles(graph: &Graph) -> Vec<String> {
         }
     }
     obstacles
+}
+
+/// Returns whether numbers without a format of their own may not hold a result.
+fn is_beyond(node: &IntegerNode) -> bool {
+    let frac_width = node.frac_width.unwrap_or(0);
+    frac_width > 32 || node.bits() as i32 - frac_width > 32
 }
 
 /// Returns whether a node takes the signs of anything but the input or the result of a layer:

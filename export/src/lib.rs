@@ -174,7 +174,7 @@ fn export_qonnx(
              so that it may be off in the last"
         ));
     }
-    obstacles.extend(hls4ml::obstacles(network.graph));
+    obstacles.extend(hls4ml::obstacles(network.graph, integers.as_ref()));
     if obstacles.is_empty() {
         let project = file_name.split('.').next().unwrap_or(file_name);
         exported.hls4ml_config = Some(hls4ml::config(

@@ -251,6 +251,11 @@ fn what_hls4ml_does_not_compute_alike_gets_no_configuration() {
         exported.notes.join("\n")
     };
     assert_snapshot!(notes("x = input[1, 4, 4]\na = global_avg_pool(x) @ data_in=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (global_avg_pool): hls4ml 1.3 does not read means");
+    assert_snapshot!(notes("x = input[1, 4, 4]\na = max_pool(x, kernel=3, padding=1) @ data_in=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (max_pool): hls4ml 1.3 computes something else where pools have padding");
+    assert_snapshot!(notes("x = input[2]\na = linear(x, out=4) @ data_in=integer(4, 20) weight=integer(4, 20) bias=integer(4, 2)\ny = output(a)"), @r"
+    numbers can need 41 bits: qonnx computes in float32, which holds 25, so that it may be off in the last
+    no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (linear): its result can have more than 32 bits before or behind the binary point, which is what the configuration gives to numbers without a format
+    ");
     assert_snapshot!(notes("x = input[4, 4, 4]\na = conv2d(x, out=4, kernel=3, groups=2) @ data_in=integer(4, 2) weight=integer(4, 2) bias=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (conv2d): hls4ml 1.3 reads one group or as many as channels");
     assert_snapshot!(notes("x = input[4]\na = linear(x, out=4) @ data_in=integer(4, 2) weight=integer(4, 2) bias=integer(4, 2)\nb = linear(x, out=4) @ data_in=integer(5, 2) weight=integer(4, 2) bias=integer(4, 2)\nc = add(a, b)\ny = output(c)"), @r"
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `x` (input): hls4ml 1.3 reads a result in one format only
