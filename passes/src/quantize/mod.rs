@@ -180,6 +180,14 @@ fn check_keys(
             .filter(|(_, of_node)| **of_node == Some(*key))
             .map(|(node, _)| node)
             .collect();
+        // Of a space, a relu may have the name alone, where the fields are about weights.
+        if let (Asked::Named(named), true) = (
+            &setting.asked,
+            matched.iter().any(|node| node.op.has_weights()),
+        ) {
+            let idle = named.idleness().map(|reason| format!("`{key}`: {reason}"));
+            idle.map_or(Ok(()), |reason| Err(PassError::Args(reason)))?;
+        }
         let has = |operand: &str| matched.iter().any(|node| could_have(node, operand));
         let Some(first) = matched.first() else {
             continue;

@@ -66,7 +66,7 @@ impl Named {
         Some(format)
     }
 
-    /// Returns what is missing or has no effect, if anything.
+    /// Returns what is missing, if anything.
     pub(super) fn fault(&self) -> Option<String> {
         if fixed_width(self.name).is_some() {
             return None;
@@ -77,13 +77,18 @@ impl Named {
             stored.is_some_and(|stored| stored.width.is_none())
         });
         let name = self.name;
-        match lacking {
-            Some((operand, _)) => Some(format!("`{name}` needs `{operand}_width`")),
-            None if self.stored.iter().all(Option::is_none) => Some(format!(
+        lacking.map(|(operand, _)| format!("`{name}` needs `{operand}_width`"))
+    }
+
+    /// Returns why nothing changes in a node with weights, if nothing does.
+    pub(super) fn idleness(&self) -> Option<String> {
+        let is_idle = fixed_width(self.name).is_none() && self.stored.iter().all(Option::is_none);
+        is_idle.then(|| {
+            let name = self.name;
+            format!(
                 "`{name}` needs `data_in_width` or `weight_width`, without which nothing changes"
-            )),
-            None => None,
-        }
+            )
+        })
     }
 }
 
