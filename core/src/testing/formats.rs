@@ -1,6 +1,5 @@
 //! Number formats of every kind.
 
-use crate::formats::Quantizer;
 use crate::graph::{NumberFormat, Scale};
 
 /// Returns a format under each name that is known, with the fields that it needs, and some more with
@@ -64,13 +63,13 @@ pub fn number_formats() -> Vec<NumberFormat> {
     ] {
         formats.push(plain(name, width));
     }
-    formats.retain(|format| Quantizer::NAMES.contains(&format.name.as_str()));
     formats
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::formats::Quantizer;
 
     #[test]
     fn every_name_that_is_known_is_among_them_and_can_be_computed() {

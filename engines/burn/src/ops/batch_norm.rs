@@ -71,31 +71,33 @@ pub(crate) fn forward_stored(
     eps: f64,
     formats: [Option<Quantizer>; 2],
 ) -> (Values, Normalised, BatchStatistics, Affine) {
-    let (weight, bias) = (numbers(weight), numbers(bias));
-    let affine = |mean: &[f32], variance: &[f32]| {
-        let (scale, shift) = formats::scale_and_shift([&weight, &bias, mean, variance], eps);
-        Affine { scale, shift }
-    };
-    let device = x.device();
-    if cpu::takes(&x) {
-        let mut exact = None;
-        let (y, kept, (mean, variance)) =
-            cpu::batch_norm::forward_affine(x, eps, |mean, variance| {
-                let exact = exact.insert(affine(mean, variance));
-                exact.stored(&formats)
-            });
-        let exact = exact.expect("scale and shift were asked for");
-        let statistics = BatchStatistics { mean, variance };
-        return (y, Normalised::Cpu(kept), statistics, exact);
+    if !cpu::takes(&x) {
+        return forward_stored_by_burn(x, weight, bias, eps, &formats);
     }
-    let batch = Batch::of(x.clone(), eps);
-    let exact = affine(
-        &numbers(batch.mean.clone()),
-        &numbers(batch.variance.clone()),
-    );
+    let batch = cpu::batch_norm::Batch::of(x, eps);
+    let exact = Affine::of(weight, bias, &batch.mean, &batch.variance, eps);
     let (scale, shift) = exact.stored(&formats);
+    let (y, kept, (mean, variance)) = batch.forward_affine(&scale, &shift);
+    let statistics = BatchStatistics { mean, variance };
+    (y, Normalised::Cpu(kept), statistics, exact)
+}
+
+/// What [`forward_stored`] computes, on any device. Scale and shift are made on the host, as they
+/// are everywhere.
+fn forward_stored_by_burn(
+    x: Values,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    eps: f64,
+    formats: &[Option<Quantizer>; 2],
+) -> (Values, Normalised, BatchStatistics, Affine) {
+    let device = x.device();
+    let batch = Batch::of(x.clone(), eps);
+    let [mean, variance] = [&batch.mean, &batch.variance].map(|of| numbers(of.clone()));
+    let exact = Affine::of(weight, bias, &mean, &variance, eps);
+    let (scale, shift) = exact.stored(formats);
     let [scale, shift] = [scale, shift].map(|of| Tensor::from_floats(of.as_slice(), &device));
-    let y = forward_running(x, scale, shift);
+    let y = x * per_channel(scale) + per_channel(shift);
     let (normalised, statistics) = batch.kept();
     (y, normalised, statistics, exact)
 }
@@ -107,13 +109,19 @@ pub(crate) fn stored(
     formats: &[Option<Quantizer>; 2],
 ) -> [Tensor<1>; 2] {
     let device = weight.device();
-    let tensors = [weight, bias, mean, variance].map(numbers);
-    let (scale, shift) = formats::scale_and_shift(tensors.each_ref().map(Vec::as_slice), eps);
-    let (scale, shift) = Affine { scale, shift }.stored(formats);
+    let affine = Affine::of(weight, bias, &numbers(mean), &numbers(variance), eps);
+    let (scale, shift) = affine.stored(formats);
     [scale, shift].map(|of| Tensor::from_floats(of.as_slice(), &device))
 }
 
 impl Affine {
+    /// Returns scale and shift of learned tensors and the statistics of each channel.
+    fn of(weight: Tensor<1>, bias: Tensor<1>, mean: &[f32], variance: &[f32], eps: f64) -> Self {
+        let tensors = [&numbers(weight), &numbers(bias), mean, variance];
+        let (scale, shift) = formats::scale_and_shift(tensors, eps);
+        Self { scale, shift }
+    }
+
     /// Returns scale and shift as they are stored.
     fn stored(&self, formats: &[Option<Quantizer>; 2]) -> (Vec<f32>, Vec<f32>) {
         let store = |numbers: &[f32], format: &Option<Quantizer>| {
@@ -268,4 +276,60 @@ pub(crate) fn backward_running_x(scale: Tensor<1>, grad: Values) -> Values {
 fn count(x: &Values) -> f64 {
     let [rows, _, places] = x.dims();
     (rows * places) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use firebrick_core::formats::FixedPoint;
+    use firebrick_core::random::{Purpose, stream};
+    use rand::RngExt;
+
+    use super::*;
+
+    #[test]
+    fn kernels_and_operations_of_burn_store_scale_and_shift_alike() {
+        let mut rng = stream(1, Purpose::Dataset, 0);
+        let mut values = || -> Values {
+            let numbers: Vec<f32> = (0..120).map(|_| rng.random_range(-1.0..3.0)).collect();
+            Tensor::from_data(TensorData::new(numbers, [6, 5, 4]), &Device::flex())
+        };
+        let (x, grad) = (values(), values());
+        let tensor = |numbers: [f32; 5]| Tensor::from_floats(numbers, &Device::flex());
+        let weight = || tensor([1.0, -0.7, 0.3, 2.0, 0.9]);
+        let bias = || tensor([0.4, 0.1, -3.0, 0.0, 1.0]);
+        let coarse = || Some(Quantizer::FixedPoint(FixedPoint::new(5, 2).unwrap()));
+        for formats in [[coarse(), coarse()], [None, coarse()], [coarse(), None]] {
+            let by_burn = forward_stored_by_burn(x.clone(), weight(), bias(), 1e-3, &formats);
+            let by_kernels = forward_stored(x.clone(), weight(), bias(), 1e-3, formats);
+            let all = [by_burn, by_kernels].map(|(y, normalised, statistics, affine)| {
+                let (by_weight, by_bias) = backward_affine(&normalised, grad.clone());
+                let (by_scale, by_shift) = normalised.by_affine(by_weight.clone(), by_bias.clone());
+                let by_x = backward_x(normalised, weight(), by_weight, by_bias, grad.clone());
+                let mut all = vec![affine.scale, affine.shift, by_scale, by_shift];
+                all.extend([numbers(y), numbers(by_x)]);
+                all.extend([statistics.mean, statistics.variance].map(numbers));
+                all.concat()
+            });
+            let plain = numbers(forward(x.clone(), weight(), bias(), 1e-3).0);
+            let stored = &all[0][20..140];
+            assert!(plain.iter().zip(stored).any(|(a, b)| (a - b).abs() > 0.05));
+            for (burn, kernels) in all[0].iter().zip(&all[1]) {
+                assert!((burn - kernels).abs() < 1e-4, "{burn} {kernels}");
+            }
+        }
+    }
+
+    #[test]
+    fn gradients_by_scale_and_shift_are_sums_over_rows_and_places() {
+        let x: Values = Tensor::from_floats([[[1.0, 2.0]], [[4.0, -1.0]]], &Device::flex());
+        let grad: Values = Tensor::from_floats([[[0.5, 1.0]], [[-2.0, 3.0]]], &Device::flex());
+        let one = || Tensor::from_floats([1.0], &Device::flex());
+        let (_, normalised, _) = forward(x, one(), one(), 1e-5);
+        let (by_weight, by_bias) = backward_affine(&normalised, grad);
+        let (by_scale, by_shift) = normalised.by_affine(by_weight, by_bias);
+        // 0.5 * 1 + 1 * 2 - 2 * 4 - 3 * 1
+        assert!((by_scale[0] + 8.5).abs() < 1e-5, "{by_scale:?}");
+        assert!((by_shift[0] - 2.5).abs() < 1e-6, "{by_shift:?}");
+    }
 }

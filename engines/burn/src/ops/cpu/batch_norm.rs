@@ -28,48 +28,30 @@ pub(crate) fn forward(
     bias: Tensor<1>,
     eps: f64,
 ) -> (Values, Kept, Statistics) {
-    let shape = x.dims();
     let batch = Batch::of(x, eps);
     let (weight, bias) = (Numbers::of(weight), Numbers::of(bias));
     let scale = weight.as_slice().iter().zip(&batch.inverse_deviation);
     let scale: Vec<f32> = scale.map(|(weight, inverse)| weight * inverse).collect();
-    let x = batch.numbers.as_slice();
-    let y = scaled(x, &batch.mean, &scale, bias.as_slice());
-    let (kept, statistics) = batch.kept(shape);
-    (values(y, shape), kept, statistics)
-}
-
-/// Normalises by the statistics of the batch with a scale and a shift that are made of mean and
-/// variance.
-pub(crate) fn forward_affine(
-    x: Values,
-    eps: f64,
-    affine: impl FnOnce(&[f32], &[f32]) -> (Vec<f32>, Vec<f32>),
-) -> (Values, Kept, Statistics) {
-    let shape = x.dims();
-    let batch = Batch::of(x, eps);
-    let (scale, shift) = affine(&batch.mean, &batch.variance);
-    // Nothing taken off changes nothing.
-    let nothing = vec![0.0; scale.len()];
-    let y = scaled(batch.numbers.as_slice(), &nothing, &scale, &shift);
-    let (kept, statistics) = batch.kept(shape);
-    (values(y, shape), kept, statistics)
+    let mean = batch.mean.clone();
+    batch.forward(&mean, &scale, bias.as_slice())
 }
 
 /// What is normalised and its statistics, channel by channel.
-struct Batch {
+pub(in crate::ops) struct Batch {
     numbers: Numbers,
-    mean: Vec<f32>,
+    shape: [usize; 3],
+    pub(in crate::ops) mean: Vec<f32>,
     /// Divided by the count.
-    variance: Vec<f32>,
+    pub(in crate::ops) variance: Vec<f32>,
     /// Divided by the count less one.
     unbiased: Vec<f32>,
     inverse_deviation: Vec<f32>,
 }
 
 impl Batch {
-    fn of(x: Values, eps: f64) -> Self {
-        let [rows, channels, places] = x.dims();
+    pub(in crate::ops) fn of(x: Values, eps: f64) -> Self {
+        let shape = x.dims();
+        let [rows, channels, places] = shape;
         let numbers = Numbers::of_places(x);
         let (mean, squares) = statistics(numbers.as_slice(), channels);
         let count = (rows * places) as f64;
@@ -77,6 +59,7 @@ impl Batch {
         let inverse_deviation = all(&|squares| 1.0 / (squares / count + eps).sqrt());
         Self {
             numbers,
+            shape,
             mean: mean.into_iter().map(|mean| mean as f32).collect(),
             variance: all(&|squares| squares / count),
             unbiased: all(&|squares| squares / (count - 1.0)),
@@ -84,14 +67,27 @@ impl Batch {
         }
     }
 
-    fn kept(self, shape: [usize; 3]) -> (Kept, Statistics) {
+    /// Computes `(x - less) * scale + bias`.
+    fn forward(self, less: &[f32], scale: &[f32], bias: &[f32]) -> (Values, Kept, Statistics) {
+        let y = scaled(self.numbers.as_slice(), less, scale, bias);
         let statistics = (vector(self.mean.clone()), vector(self.unbiased));
         let kept = Kept {
-            x: self.numbers.into_values(shape),
+            x: self.numbers.into_values(self.shape),
             mean: self.mean,
             inverse_deviation: self.inverse_deviation,
         };
-        (kept, statistics)
+        (values(y, self.shape), kept, statistics)
+    }
+
+    /// Normalises with a scale and a shift that are given: `x * scale + shift`.
+    pub(in crate::ops) fn forward_affine(
+        self,
+        scale: &[f32],
+        shift: &[f32],
+    ) -> (Values, Kept, Statistics) {
+        // Nothing taken off changes nothing.
+        let nothing = vec![0.0; scale.len()];
+        self.forward(&nothing, scale, shift)
     }
 }
 
