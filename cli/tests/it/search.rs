@@ -373,19 +373,6 @@ fn a_table_of_real_jets_is_searched() {
     assert!(accuracy > 0.5, "{accuracy}");
 }
 
-#[test]
-fn every_study_of_the_project_runs() {
-    let studies = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../studies");
-    let mut n_studies = 0;
-    for entry in std::fs::read_dir(studies).unwrap() {
-        let place = Place::with_study(&std::fs::read_to_string(entry.unwrap().path()).unwrap());
-        let run = search(&place, &["--max-epochs", "1", "--n-trials", "2"]);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
-        n_studies += 1;
-    }
-    assert!(n_studies > 0);
-}
-
 /// Runs a search that may write no file beyond some blocks of 512 bytes, as on a full disk.
 #[cfg(unix)]
 fn search_on_a_full_disk(place: &Place, n_blocks: u32) -> super::support::Run {
