@@ -10,9 +10,11 @@ mod bench;
 mod build;
 mod ci;
 mod install;
+mod judge;
 mod launch;
 mod metadata;
 mod process;
+mod python;
 mod test;
 mod tidy;
 
@@ -45,6 +47,8 @@ Tasks:
   tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
   ci [STEP...]           Run all checks: fmt, clippy, cross, test, doc, tidy, deny, miri; what
                          cross, deny and miri need may be missing, which they say
+  judge [--keep] [NETWORK...]
+                         Compare exported networks with qonnx and hls4ml, which pip installs
   bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, pictures,
                          ask, load, start, study, rebuild
 
@@ -80,6 +84,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "test" => test::task(rest).map(|()| ExitCode::SUCCESS),
         "tidy" => tidy::task(rest).map(|()| ExitCode::SUCCESS),
         "ci" => ci::task(rest).map(|()| ExitCode::SUCCESS),
+        "judge" => judge::task(rest).map(|()| ExitCode::SUCCESS),
         "bench" => bench::task(rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::process;
 
 /// Builds an example of a package; returns the program.
-pub(super) fn build(root: &Path, package: &str, example: &str) -> Result<PathBuf> {
+pub(crate) fn build(root: &Path, package: &str, example: &str) -> Result<PathBuf> {
     let mut command = process::cargo(root);
     command.args(["build", "--message-format", "json-render-diagnostics"]);
     command.args(["--package", package, "--example", example]);
