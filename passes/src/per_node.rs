@@ -35,10 +35,15 @@ fn row(name: &str, op: &str, numbers: &[f64]) -> Vec<String> {
     row
 }
 
-/// Returns a number with three digits behind the point at most, without those that say nothing.
+/// Returns a number with three digits behind the point, or four that count below 1, without those
+/// that say nothing.
 pub(crate) fn shown(number: f64) -> String {
-    let rounded = (number * 1e3).round() / 1e3;
-    rounded.to_string()
+    let digits = match number.abs() {
+        size if size > 0.0 && size < 1.0 => 3 - size.log10().floor() as i32,
+        _ => 3,
+    };
+    let digits = 10_f64.powi(digits.min(300));
+    ((number * digits).round() / digits).to_string()
 }
 
 /// Refuses a number that is not above 0.
