@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use firebrick_core::dataset::{Features, Split};
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::Weights;
+use firebrick_datasets::{Fractions, Request, load};
+use firebrick_export::IntegerNetwork;
 use insta::assert_snapshot;
 
 use super::support::{Place, Run};
@@ -224,4 +227,90 @@ fn formats_of_tables_are_none_of_files() {
 fn refused_before(place: &Place) -> String {
     let run = place.run(&["--format", "text", "export", "best.safetensors"]);
     run.refused().to_owned()
+}
+
+/// A network all of whose layers are fixed point.
+const STUDY: &str = r#"
+model = { name = "jsc-three-linear", logits = true }
+batch_size = 256
+max_epochs = 4
+learning_rate = 0.01
+seed = 3
+dataset = { name = "jets-sim", n_rows = 4000, validation = 0.2, test = 0.25 }
+[passes.quantize]
+by = "type"
+linear.format = "int6"
+batch_norm.format = "int8"
+"#;
+
+#[test]
+fn engines_judge_as_whole_numbers_do() {
+    let place = Place::with_study(STUDY);
+    let study = ["--config", "study.toml", "--out", "out"];
+    let run = place.run(&[&["train", "--engine", "mlp"], &study[..]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let checkpoint = "out/checkpoints/best.safetensors";
+    let run = place.run(&["export", checkpoint]);
+    assert!(
+        run.stderr.contains("in whole numbers, to the bit"),
+        "{}",
+        run.stderr
+    );
+    let bytes = std::fs::read(place.path(checkpoint)).unwrap();
+    let graph: Graph = Weights::notes(&bytes).unwrap()["graph"].parse().unwrap();
+    let weights = Weights::from_safetensors(&bytes).unwrap();
+    let network = IntegerNetwork::of(&graph, &weights).unwrap();
+    let expected = accuracy(&network, &test_split(), graph.output_shape()[0]);
+    assert!(expected > 0.3, "{expected}: it has learned something");
+    for engine in ["mlp", "burn"] {
+        let load = [
+            "--load-name",
+            checkpoint,
+            "--engine",
+            engine,
+            "--format",
+            "json",
+        ];
+        let run = place.run(&[&["test"], &study[..2], &load].concat());
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let judged: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+        let found = judged["accuracy"].as_f64().unwrap();
+        assert!(
+            (found - expected).abs() < 1e-12,
+            "{engine}: {found}, not {expected}"
+        );
+    }
+}
+
+/// Returns the rows that the study above is judged on.
+fn test_split() -> Split {
+    let request = Request {
+        name: "jets-sim".to_owned(),
+        path: None,
+        label: None,
+        seed: 3,
+        data_dirs: Vec::new(),
+        cache_dir: None,
+        n_rows: Some(4000),
+        standardize: true,
+        splits: Fractions::new(0.2, 0.25).unwrap(),
+    };
+    load(&request).unwrap().test
+}
+
+/// Returns the share of rows whose largest output, of equals the first, is their class.
+fn accuracy(network: &IntegerNetwork, split: &Split, n_classes: usize) -> f64 {
+    let Features::Numbers(rows) = &split.features else {
+        panic!("jets are numbers");
+    };
+    let outputs = network.forward(rows);
+    let right = outputs
+        .chunks(n_classes)
+        .zip(&split.labels)
+        .filter(|(outputs, label)| {
+            let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let class = outputs.iter().position(|output| *output == largest);
+            class == Some(**label as usize)
+        });
+    right.count() as f64 / split.len() as f64
 }
