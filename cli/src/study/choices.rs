@@ -7,7 +7,7 @@ use firebrick_core::space::{Domain, Parameter, Space, SpaceError};
 use firebrick_core::value::Value;
 
 use super::error::StudyError;
-use super::file::{Item, Raw};
+use super::file::{Item, Raw, Table};
 use super::section::{Section, join, misfit};
 
 /// What a field can be.
@@ -118,6 +118,9 @@ impl Choices {
 pub(super) fn read(path: &str, item: &Item) -> Result<Choices, StudyError> {
     let expected = "a list of choices or `{ low, high }`";
     let values = match &item.raw {
+        Raw::Table(table) if is_record(table) => {
+            return read_records(path, item, std::slice::from_ref(item));
+        }
         Raw::Table(_) => return read_range(Section::of(path.to_owned(), item)?),
         Raw::List(items) if items.iter().any(|item| matches!(item.raw, Raw::Table(_))) => {
             return read_records(path, item, items);
@@ -135,6 +138,12 @@ pub(super) fn read(path: &str, item: &Item) -> Result<Choices, StudyError> {
     };
     check_domain(path, item, domain)?;
     Ok(Choices::List(values))
+}
+
+/// Returns whether a table is a record rather than a range.
+fn is_record(table: &Table) -> bool {
+    let is_of_range = |key: &str| ["low", "high", "step", "log"].contains(&key);
+    !table.0.is_empty() && !table.0.iter().any(|entry| is_of_range(&entry.key))
 }
 
 /// Reads fields that go together.

@@ -1,4 +1,15 @@
 //! `[search.search_space]`: which nodes may change, and how, before any network is known.
+//!
+//! ```toml
+//! [search.search_space]
+//! setup.by = "type"                                   # what keys of seeds are
+//! formats = ["int8", "int4"]                          # for layers without a `quantize`
+//! tie = [["seq_blocks_2", "seq_blocks_4"]]            # one parameter for each field
+//! [search.search_space.seed]
+//! linear.channel_multiplier.factor = [1, 2]           # a list, one value, or `{ low, high }`
+//! relu.quantize = { name = ["integer", "NA"], data_in = [{ width = 8, frac_width = 4 }] }
+//! conv2d.config = { name = ["integer"], weight_width = [8, 4] }  # as MASE spells it
+//! ```
 
 mod config;
 mod shared;

@@ -776,3 +776,93 @@ fn says_where_a_key_belongs() {
         hint: `constraints` belongs to `[search]`
     "#);
 }
+
+#[test]
+fn says_what_no_formats_ties_or_records_can_be() {
+    insta::assert_snapshot!(space_refusals(&[
+        "formats = []",
+        "formats = [\"int8\", \"int8\"]",
+        "formats = { low = 1, high = 2 }",
+        "formats = [{ name = \"integer\" }]",
+        "formats = [\"int8\"]\nseed.default.quantize.format = [\"int4\"]",
+        "formats = [\"int8\"]\nseed.a.config = { name = [\"integer\"], weight_width = [4] }",
+        "tie = \"a\"",
+        "tie = [[\"a\", \"b\"], \"c\"]",
+        "tie = [\"a\", 2]",
+        "tei = [\"a\", \"b\"]",
+        "seed.a.quantize = { format = \"int8\", name = \"integer\" }",
+        "seed.a.quantize.data_in = [{ width = 8 }, 4]",
+        "seed.a.quantize.data_in = [{ width = 8 }, {}]",
+        "seed.a.quantize.data_in = [{ width = [8, 4] }]",
+        "seed.a.quantize.data_in = [{ width = 8 }, { width = 8 }]",
+        "seed.a.quantize = { data_in = [{ width = 8 }], data_in_width = 4 }",
+        "seed.a.quantize.data_in = { width = 8, high = 4 }",
+    ]), @r#"
+    [search.search_space]
+    formats = []
+      `search.search_space.formats` has no choices in `studies/x.toml`, line 2
+    [search.search_space]
+    formats = ["int8", "int8"]
+      `search.search_space.formats` has the choice `int8` twice in `studies/x.toml`, line 2
+    [search.search_space]
+    formats = { low = 1, high = 2 }
+      `search.search_space.formats` must be a list of formats such as `["int8", "int4"]`, is a table in `studies/x.toml`, line 2
+    [search.search_space]
+    formats = [{ name = "integer" }]
+      `search.search_space.formats` must be a list of formats such as `["int8", "int4"]`, is a list in `studies/x.toml`, line 2
+    [search.search_space]
+    formats = ["int8"]
+    seed.default.quantize.format = ["int4"]
+      `search.search_space.formats` and `search.search_space.seed.default.quantize` both give a number format to what no key takes in `studies/x.toml`, line 2
+        hint: leave out one of the two
+    [search.search_space]
+    formats = ["int8"]
+    seed.a.config = { name = ["integer"], weight_width = [4] }
+      `quantize` and `config` are two spellings of the pass `quantize` in `studies/x.toml`, line 3
+        hint: use one of them for all nodes
+    [search.search_space]
+    tie = "a"
+      `search.search_space.tie` must be a list of nodes, or a list of such lists, is `"a"` in `studies/x.toml`, line 2
+    [search.search_space]
+    tie = [["a", "b"], "c"]
+      `search.search_space.tie` must be a list of nodes, or a list of such lists, is `"c"` in `studies/x.toml`, line 2
+    [search.search_space]
+    tie = ["a", 2]
+      `search.search_space.tie` must be a list of nodes, or a list of such lists, is `2` in `studies/x.toml`, line 2
+    [search.search_space]
+    tei = ["a", "b"]
+      unknown key `search.search_space.tei` in `studies/x.toml`, line 2
+        hint: known: `name`, `setup`, `formats`, `tie`, `seed`
+    [search.search_space]
+    seed.a.quantize = { format = "int8", name = "integer" }
+      `name` and `format` in `search.search_space.seed.a.quantize` exclude each other in `studies/x.toml`, line 2
+        hint: a preset is a name with all widths: leave out one of the two
+    [search.search_space]
+    seed.a.quantize.data_in = [{ width = 8 }, 4]
+      `search.search_space.seed.a.quantize.data_in` must be a list of tables, as another entry is one, is `4` in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.quantize.data_in = [{ width = 8 }, {}]
+      `search.search_space.seed.a.quantize.data_in` has a table without fields in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.quantize.data_in = [{ width = [8, 4] }]
+      `search.search_space.seed.a.quantize.data_in.width` must be a single value, is a list in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.quantize.data_in = [{ width = 8 }, { width = 8 }]
+      `search.search_space.seed.a.quantize.data_in` has the choice `width 8` twice in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.quantize = { data_in = [{ width = 8 }], data_in_width = 4 }
+      `data_in` and `data_in_width` in `search.search_space.seed.a.quantize` both say `data_in_width` in `studies/x.toml`, line 2
+    [search.search_space]
+    seed.a.quantize.data_in = { width = 8, high = 4 }
+      `search.search_space.seed.a.quantize.data_in` needs a `low` in `studies/x.toml`, line 2
+    "#);
+    insta::assert_snapshot!(refusals(&["formats = [\"int8\"]", "[search]\ntie = []"]), @r#"
+    formats = ["int8"]
+      unknown key `formats` in `studies/x.toml`, line 1
+        hint: `formats` belongs to `[search.search_space]`
+    [search]
+    tie = []
+      unknown key `search.tie` in `studies/x.toml`, line 2
+        hint: `tie` belongs to `[search.search_space]`
+    "#);
+}

@@ -200,7 +200,7 @@ fn fields_go_together_in_records() {
         "setup.by = \"type\"
         tie = [\"linear\"]
         seed.linear.quantize = {{ name = \"integer\", data_in = {pairs}, weight = {pairs}, \
-            bias = [{{ width = 8, frac_width = 4 }}] }}
+            bias = {{ width = 8, frac_width = 4 }} }}
         seed.batch_norm.quantize.format = \"int8\""
     ))
     .unwrap();
