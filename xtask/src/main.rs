@@ -49,8 +49,8 @@ Tasks:
                          cross, deny and miri need may be missing, which they say
   judge [--keep] [NETWORK...]
                          Compare exported networks with qonnx and hls4ml, which pip installs
-  bench [NAME...]        Measure the bars of speed: mlp, studies, memory, train, pictures,
-                         ask, load, start, study, rebuild
+  bench [NAME...]        Measure what has a bar: mlp, studies, joint, memory, quantize, six_bits,
+                         train, pictures, ask, load, start, study, rebuild
 
 Examples:
   cargo xtask search

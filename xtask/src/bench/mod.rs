@@ -12,6 +12,7 @@ mod program;
 mod quantize;
 mod rebuild;
 mod report;
+mod six_bits;
 mod studies;
 mod training;
 
@@ -32,12 +33,13 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 13] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
     bench("joint", &["mlp"], joint::joint),
     bench("memory", &["mlp"], memory::memory),
     bench("quantize", &[], quantize::quantize),
+    bench("six_bits", &["mlp"], six_bits::six_bits),
     bench("train", &[], training::train),
     bench("pictures", &[], pictures::pictures),
     bench("ask", &[], program::ask),
@@ -115,7 +117,8 @@ mod tests {
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
             error.ends_with(
-                "known: mlp, studies, joint, memory, quantize, train, pictures, ask, load, start, study, rebuild"
+                "known: mlp, studies, joint, memory, quantize, six_bits, train, pictures, ask, load, \
+                 start, study, rebuild"
             ),
             "{error}"
         );
