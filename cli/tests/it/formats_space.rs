@@ -317,12 +317,15 @@ fn says_what_a_target_lacks() {
     ");
 }
 
+/// Returns a file of `studies/`.
+fn study(name: &str) -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../studies");
+    fs::read_to_string(folder.join(name)).unwrap()
+}
+
 /// Runs a file of `studies/`, some lines of it replaced, and returns its trials.
 fn shortened(name: &str, changes: &[(&str, &str)], more: &[&str]) -> Vec<Value> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../studies")
-        .join(name);
-    let mut text = fs::read_to_string(path).unwrap();
+    let mut text = study(name);
     for (from, to) in changes {
         assert!(text.contains(from), "{name} has no `{from}`");
         text = text.replace(from, to);
@@ -379,6 +382,40 @@ fn the_grid_of_the_lab_has_16_points() {
         config["data_in_width"] == 16 && config["weight_frac_width"] == 2
     };
     assert_snapshot!(config(grid.iter().find(is_first).unwrap()), @r#"{"name":"integer","data_in_width":16,"data_in_frac_width":8,"weight_width":4,"weight_frac_width":2,"bias_width":8,"bias_frac_width":4}"#);
+}
+
+#[test]
+fn the_grid_of_the_lab_stores_one_trained_network() {
+    let place = Place::with_study(&study("jsc_lab3_grid.toml"));
+    let train = [
+        "train",
+        "--config",
+        "study.toml",
+        "--max-epochs",
+        "3",
+        "--out",
+        "base",
+    ];
+    assert_eq!(place.run(&train).code, Some(0));
+    let base = "base/checkpoints/best.safetensors";
+    let run = search(&place, &["--no-train", "--load-name", base]);
+    let trials = trials(&place, &run);
+    let accuracies = |data_in: &str| {
+        let is_one = |trial: &&Value| trial["params"]["seq_blocks_2/quantize/data_in"] == data_in;
+        let of = |trial: &Value| trial["values_0"].as_f64().unwrap();
+        let mut all: Vec<f64> = trials.iter().filter(is_one).map(of).collect();
+        all.sort_by(f64::total_cmp);
+        assert_eq!(all.len(), 4);
+        all
+    };
+    // Nothing was trained, so that weights of 16 and 8 bits are nearly the same network, and
+    // numbers cut off at 2 cost more than coarse ones.
+    let (fine, cut) = (
+        accuracies("width 16 frac_width 8"),
+        accuracies("width 8 frac_width 6"),
+    );
+    assert!(fine[3] - fine[1] < 0.02, "{fine:?}");
+    assert!(cut[3] < fine[1], "{cut:?} {fine:?}");
 }
 
 #[test]
