@@ -311,15 +311,22 @@ mod tests {
 
     #[test]
     fn what_is_stored_in_a_format_is_not_stored_in_it_again() {
-        let quantised = |first: &str, second: &str, op: &str| {
+        let stored = |first: &str, second: &str, op: &str| {
             let text = format!(
-                "x = input[4]\na = relu(x) @ data_in=integer({first})\nb = {op}(a)
-                c = linear(b, out=2) @ data_in=integer({second})\ny = output(c)"
+                "x = input[4]\na = flatten(x) @ data_in={first}\nb = {op}(a)
+                c = linear(b, out=2) @ data_in={second}\ny = output(c)"
             );
             let steps = chain(&text).unwrap().steps.into_iter();
             steps
                 .filter(|step| matches!(step.kind, Kind::Quantize(_)))
                 .count()
+        };
+        let quantised = |first: &str, second: &str, op: &str| {
+            stored(
+                &format!("integer({first})"),
+                &format!("integer({second})"),
+                op,
+            )
         };
         assert_eq!(quantised("8, 4", "8, 4", "relu"), 1);
         assert_eq!(quantised("8, 4", "9, 4", "flatten"), 1);
@@ -331,6 +338,19 @@ mod tests {
         assert_eq!(quantised("8, 4, unsigned", "9, 4", "flatten"), 1);
         assert_eq!(quantised("8, 4, unsigned", "8, 4", "flatten"), 2);
         assert_eq!(quantised("8, 4", "8, 4, unsigned", "flatten"), 2);
+        for (format, after_relu) in [
+            ("fp8_e4m3(8)", 1),
+            ("log(4)", 1),
+            ("ternary(2, scale=one)", 1),
+            // It has no zero, which a relu makes.
+            ("binary(1)", 2),
+            // Its blocks may have another exponent the second time.
+            ("mxfp4_e2m1(4)", 2),
+            // Powers of two become smaller each time.
+            ("minifloat_denorm(6, exponent_width=3, mase)", 2),
+        ] {
+            assert_eq!(stored(format, format, "relu"), after_relu, "{format}");
+        }
     }
 
     #[test]
