@@ -4,10 +4,13 @@
 //! The study that runs without any file is `studies/jsc_width.toml`.
 
 use firebrick_core::engine::ZeroCost;
+use firebrick_core::formats::RangeMethod;
 use firebrick_core::images::Augment;
 use firebrick_core::inherit::Inherit;
 use firebrick_core::objective::Direction;
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
+
+use super::quantization::{Quantization, QuantizationMode};
 
 /// The study that runs without a file: the seed's search, with objectives that can differ.
 pub(super) const STUDY: &str = include_str!("../../../studies/jsc_width.toml");
@@ -21,8 +24,14 @@ pub(super) const STRATEGY: &str = "tpe";
 /// What candidates take over where a study names a checkpoint: as much as there is.
 pub(super) const INHERIT: Inherit = Inherit::Net2net;
 pub(super) const SEED: u64 = 0;
-/// How many training rows open number formats are chosen from.
-pub(super) const CALIBRATION_SAMPLES: usize = 1024;
+/// How networks with number formats are trained, and from how many training rows open formats are
+/// chosen.
+pub(super) const QUANTIZATION: Quantization = Quantization {
+    mode: QuantizationMode::Qat,
+    float_epochs: None,
+    method: RangeMethod::Mse,
+    samples: 1024,
+};
 /// How much of the numbers a range holds that is chosen by percentile.
 pub(super) const PERCENTILE: f64 = 99.9;
 

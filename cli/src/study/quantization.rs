@@ -86,24 +86,26 @@ fn read_calibration(
     mut table: Section<'_>,
     notices: &mut Vec<Notice>,
 ) -> Result<(RangeMethod, usize), StudyError> {
-    let method = table.word("method", &METHODS)?.unwrap_or(Method::Mse);
+    let method = table.word("method", &METHODS)?;
     let is_share = |percent: f64| percent > 0.0 && percent <= 100.0;
     let percentile = table.number("percentile", "a percentage above 0, up to 100", is_share)?;
-    if let (true, Some(item)) = (method != Method::Percentile, table.item("percentile")) {
+    if let (true, Some(item)) = (method != Some(Method::Percentile), table.item("percentile")) {
         let reason = "only `method = \"percentile\"` takes it";
         let key = table.path_of("percentile");
         notices.push(Notice::new(key, &item.origin, reason));
     }
     let samples = table.size("samples", 1)?;
     table.finish()?;
+    let unsaid = defaults::QUANTIZATION;
     let method = match method {
-        Method::MinMax => RangeMethod::MinMax,
-        Method::Mse => RangeMethod::Mse,
-        Method::Percentile => RangeMethod::Percentile {
+        None => unsaid.method,
+        Some(Method::MinMax) => RangeMethod::MinMax,
+        Some(Method::Mse) => RangeMethod::Mse,
+        Some(Method::Percentile) => RangeMethod::Percentile {
             percentile: percentile.unwrap_or(defaults::PERCENTILE),
         },
     };
-    Ok((method, samples.unwrap_or(defaults::CALIBRATION_SAMPLES)))
+    Ok((method, samples.unwrap_or(unsaid.samples)))
 }
 
 /// Checks that epochs are left in which the formats count.

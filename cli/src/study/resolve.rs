@@ -194,7 +194,7 @@ pub(super) fn resolve(
     let mode = match &search {
         // What MASE calls a search of post-training quantisation is one.
         Some(search) if search.space.stores_as_mase() => QuantizationMode::Ptq,
-        _ => QuantizationMode::Qat,
+        _ => defaults::QUANTIZATION.mode,
     };
     let quantization = quantization::read(&mut table, mode, notices)?;
     let candidates = search.as_ref().map(|search| search.recipe.max_epochs);

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use firebrick_core::graph::Op;
 
+use super::super::defaults;
 use super::super::error::Notice;
-use super::super::seed::{By, CONFIG, Group, QUANTIZE};
+use super::super::seed::{By, CHANNEL_MULTIPLIER, CONFIG, Group, QUANTIZE};
 use super::planned::exists;
 use super::{Given, Planned, Planner};
 
@@ -51,7 +52,20 @@ impl<'a> Planner<'a> {
         for (key, reason) in self.idle_shared() {
             notices.push(self.notice(key, reason));
         }
+        if self.is_all_in_float() && self.loaded.study.quantization != defaults::QUANTIZATION {
+            let reason = "no layer has a number format".to_owned();
+            notices.push(self.notice("quantization", reason));
+        }
         notices
+    }
+
+    /// Returns whether no candidate has a number format, as far as that is known: a pass that is not
+    /// one of ours may give some.
+    fn is_all_in_float(&self) -> bool {
+        let mut passes = self.passes.keys();
+        let mut nodes = self.graph.nodes().iter();
+        passes.all(|pass| pass == CHANNEL_MULTIPLIER)
+            && nodes.all(|node| node.annotations.formats.is_empty())
     }
 
     /// Returns the fields of a group that none of its names has, or none of its nodes.

@@ -390,3 +390,30 @@ fn says_what_can_not_be_tied() {
         hint: give both the same, or leave one out of `tie`
     "#);
 }
+
+#[test]
+fn says_where_no_layer_has_a_format() {
+    let noted = |text: &str, passes: &[&str]| {
+        let loaded = search(text);
+        let passes = passes.iter().map(|name| {
+            let pass = Box::new(Fake { refuses: &[] }) as Box<dyn Pass>;
+            ((*name).to_owned(), pass)
+        });
+        let space = loaded.search_space(&JSC.parse().unwrap(), 16, &passes.collect());
+        space.unwrap().notice.unwrap_or_default()
+    };
+    let text = "[quantization]
+        mode = \"ptq\"
+        [search.search_space]
+        seed.seq_blocks_2.channel_multiplier.factor = [1, 2]";
+    insta::assert_snapshot!(noted(text, &["channel_multiplier"]), @"`quantization` in `studies/x.toml`, line 1 has no effect: no layer has a number format");
+    // Another pass may give formats, and the default is no news.
+    assert_eq!(
+        noted(&text.replace("channel_multiplier", "mine"), &["mine"]),
+        ""
+    );
+    assert_eq!(
+        noted(&text.replace("ptq", "qat"), &["channel_multiplier"]),
+        ""
+    );
+}
