@@ -40,3 +40,9 @@ fn steps_are_learned_as_in_pytorch() {
     let reference = include_str!("../tests/parity/learned_steps.json");
     check_parity(&BurnEngine::cpu(), reference, 1e-5);
 }
+
+#[test]
+fn floats_levels_and_unsigned_numbers_train_as_in_pytorch() {
+    let reference = include_str!("../tests/parity/quantized_mixed.json");
+    check_parity(&BurnEngine::cpu(), reference, 1e-5);
+}
