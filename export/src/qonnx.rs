@@ -76,7 +76,7 @@ impl Storing for Quantised<'_> {
         let (Some(quantizer), Some(format)) = (quantizer, format(node, operand.name)) else {
             return Ok(value.to_owned());
         };
-        let Some(stored) = Stored::of(format, &quantizer, operand.learned) else {
+        let Some(stored) = Stored::of(format, &quantizer, operand) else {
             let reason = format!("is {format}, which QONNX has no operation for");
             let hint = "QONNX has `integer`, `lsq`, `ternary`, `binary`, `fp8_e4m3`, `fp8_e5m2`, \
                         `minifloat_ieee` and `minifloat_denorm`; `--format json` has all formats";
@@ -101,13 +101,17 @@ struct Stored {
 
 impl Stored {
     /// Returns the operation for a format, `None` if there is none that does exactly the same.
-    fn of(format: &NumberFormat, quantizer: &Quantizer, learned: Option<&[f32]>) -> Option<Self> {
+    fn of(format: &NumberFormat, quantizer: &Quantizer, operand: &Operand<'_>) -> Option<Self> {
+        let learned = operand.learned;
+        // hls4ml computes something else with a bias from it, and qonnx counts no bits of biases.
+        let is_constant = operand.name == "bias" || matches!(operand.node.op, Op::BatchNorm { .. });
+        let is_added = learned.is_some() && is_constant;
         let grid = match learned {
             Some(numbers) => Grid::of_learned(format, quantizer, numbers),
             None => Grid::of_activations(format, quantizer),
         };
         match (grid, quantizer, learned) {
-            (Some(grid), ..) if grid.bipolar && grid.frac_width == 0 => Some(Self {
+            (Some(grid), ..) if grid.bipolar && grid.frac_width == 0 && !is_added => Some(Self {
                 op_type: "BipolarQuant",
                 numbers: vec![("scale", 1.0)],
                 attributes: Vec::new(),

@@ -278,6 +278,21 @@ fn signs_go_to_hls4ml_as_they_come_from_layers() {
 }
 
 #[test]
+fn signs_that_are_added_are_numbers_of_two_bits() {
+    let exported = exported(
+        "x = input[4]
+         n = batch_norm(x) @ data_in=binary(1) weight=binary(1) bias=binary(1)
+         a = linear(n, out=4) @ data_in=integer(4, 2) weight=binary(1) bias=binary(1)
+         y = output(a)",
+        Format::Qonnx,
+    );
+    let nodes = graph_of(&exported).node;
+    let bipolar = nodes.iter().filter(|node| node.op_type == "BipolarQuant");
+    let names: Vec<&str> = bipolar.map(|node| node.name.as_str()).collect();
+    assert_eq!(names, ["n_data_in_stored", "a_weight_stored"]);
+}
+
+#[test]
 fn says_where_float32_ends() {
     let text = "x = input[4]\na = linear(x, out=4) @ data_in=integer(16, 2) weight=integer(16, 15) bias=integer(4, 2)\ny = output(a)";
     assert_snapshot!(exported(text, Format::Qonnx).notes.join("\n"), @"numbers can need 32 bits: qonnx computes in float32, which holds 25, so that it may be off in the last");
