@@ -19,6 +19,7 @@ import sys
 import warnings
 
 import numpy as np
+import yaml
 
 warnings.filterwarnings("ignore")
 
@@ -62,23 +63,22 @@ def by_qonnx(model, rows):
     return execution.execute_onnx(model, {names[0]: rows})[names[1]].reshape(len(rows), -1)
 
 
-def by_hls4ml(model, rows, arguments):
+def by_hls4ml(rows, arguments):
+    """Outputs of what the configuration beside the file makes of it."""
     import hls4ml
-    import yaml
 
-    if rows.ndim == 4:
-        model = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
-        # The transformation leaves nodes without names.
-        model = cleanup_model(model)
-        rows = rows.transpose(0, 2, 3, 1)
     config = yaml.safe_load(arguments.hls4ml_config.read_text())
+    path = arguments.hls4ml_config.parent / config["OnnxModel"]
+    if rows.ndim == 4:
+        model = cleanup_model(ModelWrapper(str(path)))
+        model = model.transform(ConvertToChannelsLastAndClean(make_input_channels_last=True))
+        path = arguments.folder / "channels_last.onnx"
+        # The transformation leaves nodes without names.
+        cleanup_model(model).save(str(path))
+        rows = rows.transpose(0, 2, 3, 1)
     project = arguments.folder / "hls4ml"
-    network = hls4ml.converters.convert_from_onnx_model(
-        model,
-        output_dir=str(project),
-        backend=config["Backend"],
-        io_type=config["IOType"],
-        hls_config=config["HLSConfig"],
+    network = hls4ml.converters.convert_from_config(
+        {**config, "OnnxModel": str(path), "OutputDir": str(project)}
     )
     network.write()
     # At -O3 pictures of 32x32 pixels take minutes to compile.
@@ -95,7 +95,8 @@ def by_hls4ml(model, rows, arguments):
 def compared(ours, theirs, tolerance):
     """How many rows are equal, and the first that is not."""
     if theirs.shape != ours.shape:
-        return {"equal": 0, "first": {"row": 0, "ours": list(ours.shape), "theirs": list(theirs.shape)}}
+        first = {"row": 0, "ours": list(ours.shape), "theirs": list(theirs.shape)}
+        return {"equal": 0, "first": first}
     off = np.abs(theirs - ours) > tolerance
     rows = np.nonzero(off.any(axis=1) | np.isnan(theirs).any(axis=1))[0]
     verdict = {"equal": len(ours) - len(rows)}
@@ -119,7 +120,7 @@ def judge(arguments):
         "qonnx": compared(ours, by_qonnx(model, rows), tolerance),
     }
     if arguments.hls4ml_config:
-        verdict["hls4ml"] = compared(ours, by_hls4ml(model, rows, arguments), tolerance)
+        verdict["hls4ml"] = compared(ours, by_hls4ml(rows, arguments), tolerance)
     costs = inference_cost(str(arguments.network), discount_sparsity=False)["total_cost"]
     verdict["costs"] = {
         "macs": costs["total_macs"],
@@ -132,7 +133,7 @@ def judge(arguments):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("network", type=pathlib.Path, help="the QONNX file")
-    parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="what it was made of")
+    parser.add_argument("--checkpoint", type=pathlib.Path, required=True, help="its source")
     parser.add_argument("--forward", type=pathlib.Path, required=True, help="computes a checkpoint")
     parser.add_argument("--folder", type=pathlib.Path, required=True, help="for files on the way")
     parser.add_argument("--rows", type=int, required=True)

@@ -23,8 +23,8 @@ pub(super) struct Network {
     pub(super) is_for_hls4ml: bool,
     /// Bits of the scales of weights, which we count and qonnx does not.
     pub(super) scale_bits: f64,
-    /// Bits of a weight in the file for each bit of its format: QONNX stores two levels with a scale
-    /// as three.
+    /// Bits of a weight in the file for each bit of its format: QONNX stores two levels with a
+    /// scale as three.
     pub(super) file_bits: f64,
 }
 

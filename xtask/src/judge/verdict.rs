@@ -82,7 +82,7 @@ impl Verdict {
         if self.is_exact != self.network.is_fixed_point {
             complain("the exporter is wrong about whether it is fixed point".to_owned());
         }
-        if self.n_distinct < self.n_rows / 2 {
+        if self.n_distinct < self.n_rows / 10 {
             let n_distinct = self.n_distinct;
             complain(format!(
                 "{n_distinct} different outputs only, which shows little"
