@@ -78,11 +78,12 @@ pub(crate) fn config(file: &str, project: &str, graph: &Graph, layers: &[NodePro
 pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec<String> {
     let mut obstacles = Vec::new();
     for (idx, node) in graph.nodes().iter().enumerate() {
-        if node.op == Op::Output {
-            continue;
-        }
         let whole = integers.map(|integers| &integers.nodes()[idx]);
         let what = match &node.op {
+            Op::Output if graph.output_shape().len() == 3 => {
+                Some("qonnx 1.0 can't turn a picture that is the output to channels last")
+            }
+            Op::Output => None,
             Op::AvgPool { .. } | Op::GlobalAvgPool => Some("hls4ml 1.3 does not read means"),
             Op::MaxPool { padding, .. } if *padding != [0, 0] => {
                 Some("hls4ml 1.3 computes something else where pools have padding")
@@ -105,6 +106,9 @@ pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec
                 "its result can have more than 32 bits before or behind the binary point, which \
                  is what the configuration gives to numbers without a format",
             ),
+            _ if integers.is_some_and(|integers| rounds_all_away(integers, idx)) => {
+                Some("hls4ml's numbers can't be rounded by as many places as they have bits")
+            }
             _ if is_forked(graph, idx) => Some("hls4ml 1.3 reads a result in one format only"),
             _ => None,
         };
@@ -119,6 +123,22 @@ pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec
 fn is_beyond(node: &IntegerNode) -> bool {
     let frac_width = node.frac_width.unwrap_or(0);
     frac_width > 32 || node.bits() as i32 - frac_width > 32
+}
+
+/// Returns whether a node takes an input of which no bit is left but by rounding up: `ap_types` end
+/// the program where C++ is run, as in `predict` of hls4ml.
+fn rounds_all_away(integers: &IntegerNetwork, idx: usize) -> bool {
+    let node = &integers.nodes()[idx];
+    let Some(grid) = node.data_in.filter(|grid| !grid.bipolar) else {
+        return false;
+    };
+    let mut producers = node.producers().iter().map(|idx| &integers.nodes()[*idx]);
+    producers.any(|producer| {
+        let dropped = producer
+            .frac_width
+            .map(|frac_width| frac_width - grid.frac_width);
+        dropped.is_some_and(|dropped| dropped >= producer.bits() as i32)
+    })
 }
 
 /// Returns whether a node takes the signs of anything but the input or the result of a layer:

@@ -251,12 +251,14 @@ fn what_hls4ml_does_not_compute_alike_gets_no_configuration() {
         exported.notes.join("\n")
     };
     assert_snapshot!(notes("x = input[1, 4, 4]\na = global_avg_pool(x) @ data_in=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (global_avg_pool): hls4ml 1.3 does not read means");
-    assert_snapshot!(notes("x = input[1, 4, 4]\na = max_pool(x, kernel=3, padding=1) @ data_in=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (max_pool): hls4ml 1.3 computes something else where pools have padding");
+    assert_snapshot!(notes("x = input[1, 4, 4]\na = max_pool(x, kernel=3, padding=1) @ data_in=integer(4, 2)\nf = flatten(a)\ny = output(f)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (max_pool): hls4ml 1.3 computes something else where pools have padding");
     assert_snapshot!(notes("x = input[2]\na = linear(x, out=4) @ data_in=integer(4, 20) weight=integer(4, 20) bias=integer(4, 2)\ny = output(a)"), @r"
     numbers can need 41 bits: qonnx computes in float32, which holds 25, so that it may be off in the last
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (linear): its result can have more than 32 bits before or behind the binary point, which is what the configuration gives to numbers without a format
     ");
-    assert_snapshot!(notes("x = input[4, 4, 4]\na = conv2d(x, out=4, kernel=3, groups=2) @ data_in=integer(4, 2) weight=integer(4, 2) bias=integer(4, 2)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (conv2d): hls4ml 1.3 reads one group or as many as channels");
+    assert_snapshot!(notes("x = input[2]\na = relu(x) @ data_in=integer(2, 3)\nb = linear(a, out=4) @ data_in=integer(4, 0) weight=integer(4, 2) bias=integer(4, 2)\ny = output(b)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `b` (linear): hls4ml's numbers can't be rounded by as many places as they have bits");
+    assert_snapshot!(notes("x = input[1, 4, 4]\na = relu(x) @ data_in=integer(2, 3)\ny = output(a)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `y` (output): qonnx 1.0 can't turn a picture that is the output to channels last");
+    assert_snapshot!(notes("x = input[4, 4, 4]\na = conv2d(x, out=4, kernel=3, groups=2) @ data_in=integer(4, 2) weight=integer(4, 2) bias=integer(4, 2)\nf = flatten(a)\ny = output(f)"), @"no `hls4ml_config.yml`, since hls4ml would not compute the same: node `a` (conv2d): hls4ml 1.3 reads one group or as many as channels");
     assert_snapshot!(notes("x = input[4]\na = linear(x, out=4) @ data_in=integer(4, 2) weight=integer(4, 2) bias=integer(4, 2)\nb = linear(x, out=4) @ data_in=integer(5, 2) weight=integer(4, 2) bias=integer(4, 2)\nc = add(a, b)\ny = output(c)"), @r"
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `x` (input): hls4ml 1.3 reads a result in one format only
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `c` (add): hls4ml 1.3 can't add results that are not stored: give its `data_in` a format
@@ -329,8 +331,7 @@ fn the_configuration_names_the_file_and_its_layers() {
         b_weight_stored: {Precision: {result: auto}}
         b: {Precision: {result: auto, accum: auto}}
     "#);
-    let text =
-        "x = input[1, 4, 4]\na = max_pool(x, kernel=2) @ data_in=integer(4, 2)\ny = output(a)";
+    let text = "x = input[1, 4, 4]\na = max_pool(x, kernel=2) @ data_in=integer(4, 2)\nf = flatten(a)\ny = output(f)";
     let config = exported(text, Format::Qonnx).hls4ml_config.unwrap();
     assert!(config.contains("ConvertToChannelsLastAndClean") && !config.contains("LayerName"));
 }

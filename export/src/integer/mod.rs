@@ -89,6 +89,11 @@ enum IntegerOp {
 }
 
 impl IntegerNode {
+    /// Returns the positions of the nodes whose results it reads, in its order.
+    pub fn producers(&self) -> &[usize] {
+        &self.producers
+    }
+
     /// Returns the bits of the largest number that its result can be, sign included.
     pub fn bits(&self) -> u32 {
         self.bounds.bits()
