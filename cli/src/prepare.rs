@@ -226,6 +226,9 @@ fn loaded_network(path: &str, model: Graph, network: Network) -> Result<(Graph, 
                 );
                 return Err(failure(what, "name the data set that it was trained on"));
             }
+            if in_float(&graph) != in_float(&model) {
+                eprintln!("note: the network is that of `{path}`, not that of the model");
+            }
             Ok((graph, weights))
         }
         // Formats apart, and what they learn.

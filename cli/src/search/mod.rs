@@ -77,7 +77,7 @@ pub(crate) fn run(
     let space = loaded
         .search_space(&base.graph, base.base_width, &transforms)
         .map_err(prepare::blamed)?;
-    if let Some(notice) = &space.notice {
+    for notice in &space.notices {
         eprintln!("note: {notice}");
     }
     let builder = Builder {
@@ -152,8 +152,14 @@ pub(crate) fn run(
     };
     results.start()?;
     describe();
-    if args.no_train {
-        eprintln!("warning: `--no-train` judges candidates as they start; their order says little");
+    match (args.no_train, &base.weights) {
+        (false, _) => {}
+        (true, None) => eprintln!(
+            "warning: `--no-train` judges candidates as they start; their order says little"
+        ),
+        (true, Some(_)) => {
+            eprintln!("note: `--no-train` judges candidates with what they have of the checkpoint");
+        }
     }
 
     let recipe = prepare::recipe(&loaded, &search.recipe, &base.dataset)?;

@@ -20,8 +20,8 @@ pub(crate) struct SearchSpace {
     /// The parameters `node/pass/field`; what can only be one thing is none of them.
     pub(crate) space: Space,
     /// What is worth saying of it: layers that share a parameter, keys without effect on this
-    /// network, and what stays in float32. Several sentences are lines, each a note.
-    pub(crate) notice: Option<String>,
+    /// network, and what stays in float32.
+    pub(crate) notices: Vec<String>,
     by: By,
     base_width: usize,
     /// The passes in the order in which they are applied.
@@ -93,7 +93,7 @@ impl Loaded {
         let passes = self.space_passes().into_iter().map(str::to_owned).collect();
         Ok(SearchSpace {
             space,
-            notice: (!notes.is_empty()).then(|| notes.join("\nnote: ")),
+            notices: notes,
             by: spec.by,
             base_width,
             passes,

@@ -120,7 +120,7 @@ fn a_pass_that_is_not_known() {
     assert_snapshot!(changed("seq_blocks_4.channel_multiplier", "seq_blocks_4.channels"), @r"
     error: unknown pass `channels` in `study.toml`, line 17
 
-    hint: `firebrick list passes` shows the 6 that are known
+    hint: `firebrick list passes` shows the 13 that are known
     ");
 }
 
@@ -305,7 +305,7 @@ fn a_checkpoint_of_another_network() {
     ]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let checkpoint = "tiny/checkpoints/best.safetensors";
-    let run = place.run(&["test", "jsc-d", "jets-sim", "--load-name", checkpoint]);
+    let run = place.run(&["train", "jsc-d", "jets-sim", "--load-name", checkpoint]);
     assert_snapshot!(run.refused(), @r"
     error: can't use checkpoint `tiny/checkpoints/best.safetensors`
       caused by: tensor `seq_blocks_2.weight` has shape [5, 16], the network expects [16, 16]

@@ -97,11 +97,7 @@ fn wider_candidates_begin_where_the_base_ended() {
         "inherit = \"net2net\"",
         &[&LOADED[..], &["--no-train"]].concat(),
     );
-    assert!(
-        run.stderr.contains("warning: `--no-train`"),
-        "{}",
-        run.stderr
-    );
+    assert!(run.stderr.contains("note: `--no-train`"), "{}", run.stderr);
     let wider = judged(&place);
     assert_eq!(wider.len(), 6);
     for (params, loss, _) in &wider {

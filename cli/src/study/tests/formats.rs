@@ -84,7 +84,10 @@ pub(super) fn space_of(text: &str) -> Result<SearchSpace, StudyError> {
 /// Returns the parameters of a space, and what is worth saying of it.
 fn shown_space(text: &str) -> String {
     let space = space_of(text).unwrap_or_else(|error| panic!("{}", shown(&error)));
-    let notes = space.notice.as_deref().unwrap_or("nothing");
+    let notes = match space.notices.is_empty() {
+        true => "nothing".to_owned(),
+        false => space.notices.join("\nnote: "),
+    };
     format!("{}\n(note: {notes})", printed(&space.space))
 }
 
@@ -109,7 +112,7 @@ fn width_and_format_of_a_layer_are_searched_together() {
     seq_blocks_2/quantize/format {"kind":"categorical","choices":["int8","int4",null]}
     "#);
     assert_eq!(space.space.size(), Some(6));
-    assert_eq!(space.notice, None);
+    assert_eq!(space.notices, [""; 0]);
     let all: Vec<String> = [0, 5]
         .map(|idx| args(&space, &space.space.point(idx).unwrap()))
         .to_vec();
@@ -156,7 +159,7 @@ fn formats_are_for_layers_that_no_seed_gives_one() {
         setup.by = \"type\"
         seed.linear.quantize.format = [\"int8\", \"ternary\"]
         seed.batch_norm.quantize.format = \"int8\"";
-    insta::assert_snapshot!(space_of(none_left).unwrap().notice.unwrap(), @"`search.search_space.formats` in `studies/x.toml`, line 2 has no effect: no linear layer or convolution is without a `quantize` of its own");
+    insta::assert_snapshot!(space_of(none_left).unwrap().notices.join("\nnote: "), @"`search.search_space.formats` in `studies/x.toml`, line 2 has no effect: no linear layer or convolution is without a `quantize` of its own");
 }
 
 #[test]
@@ -257,7 +260,7 @@ fn tied_nodes_share_what_they_have_in_common() {
     "#);
     let idle =
         space_of("tie = [\"seq_blocks_2\", \"seq_blocks_0\"]\nformats = [\"int8\", \"int4\"]");
-    insta::assert_snapshot!(idle.unwrap().notice.unwrap(), @r#"
+    insta::assert_snapshot!(idle.unwrap().notices.join("\nnote: "), @r#"
     `search.search_space.tie` in `studies/x.toml`, line 2 has no effect: `seq_blocks_0`, `seq_blocks_2` have no field together
     note: `seq_blocks_0` (batch_norm) computes in float32, as no seed gives a number format: `seed.seq_blocks_0.quantize.format = ["int16"]` does, or fold what follows a layer into it with the pass `fold_batch_norm`
     "#);
@@ -400,7 +403,7 @@ fn says_where_no_layer_has_a_format() {
             ((*name).to_owned(), pass)
         });
         let space = loaded.search_space(&JSC.parse().unwrap(), 16, &passes.collect());
-        space.unwrap().notice.unwrap_or_default()
+        space.unwrap().notices.join("\nnote: ")
     };
     let text = "[quantization]
         mode = \"ptq\"

@@ -64,7 +64,7 @@ fn an_example_of_mase_runs() {
     seq_blocks_2/quantize/bias_width {"kind":"ordinal","choices":[2,4,8]}
     "#);
     assert_eq!(space.space.size(), Some(18));
-    insta::assert_snapshot!(space.notice.clone().unwrap(), @"`search.search_space.seed.linear.config` in `studies/x.toml`, line 7 has no effect: it is a type of node, and `search.search_space.setup.by` is `name`");
+    insta::assert_snapshot!(space.notices.join("\nnote: "), @"`search.search_space.seed.linear.config` in `studies/x.toml`, line 7 has no effect: it is a type of node, and `search.search_space.setup.by` is `name`");
     let params = space.space.point(7).unwrap();
     insta::assert_snapshot!(args(&space, &params), @r#"quantize {"seq_blocks_2":{"name":"integer","data_in_width":4,"weight_width":8,"bias_width":4},"by":"name"}"#);
     insta::assert_snapshot!(space.sampled_config(&params, "cpu"), @r#"{"seq_blocks_1":{"config":{"name":null}},"seq_blocks_2":{"config":{"name":"integer","data_in_width":4,"data_in_frac_width":null,"weight_width":8,"weight_frac_width":null,"bias_width":4,"bias_frac_width":null}},"seq_blocks_3":{"config":{"name":null}},"seq_blocks_4":{"config":{"name":null}},"seq_blocks_5":{"config":{"name":null}},"seq_blocks_6":{"config":{"name":null}},"seq_blocks_7":{"config":{"name":null}},"by":"name","accelerator":"cpu"}"#);
@@ -113,7 +113,7 @@ fn relus_and_layers_have_the_fields_of_what_they_have() {
     seq_blocks_6/quantize/data_in_width {"kind":"ordinal","choices":[4,8]} if seq_blocks_6/quantize/name is integer
     seq_blocks_6/quantize/data_in_frac_width {"kind":"ordinal","choices":[2,3]} if seq_blocks_6/quantize/name is integer
     "#);
-    insta::assert_snapshot!(space.notice.clone().unwrap(), @r"
+    insta::assert_snapshot!(space.notices.join("\nnote: "), @r"
     `search.search_space.seed.relu.config.weight_width` in `studies/x.toml`, line 6 has no effect: it is for nodes of type `linear`, `conv2d`, `batch_norm`
     note: `search.search_space.seed.conv2d.config` in `studies/x.toml`, line 7 has no effect: the network has no node of this type
     ");

@@ -410,7 +410,7 @@ fn tied_layers_have_one_parameter() {
     a/widen/factor {"kind":"ordinal","choices":[1,2]}
     c/widen/factor {"kind":"ordinal","choices":[1,2]}
     "#);
-    insta::assert_snapshot!(space.notice.clone().unwrap(), @"layers whose channels are tied share one parameter: `b` follows `a`");
+    insta::assert_snapshot!(space.notices.join("\nnote: "), @"layers whose channels are tied share one parameter: `b` follows `a`");
     let last = space.space.point(3).unwrap();
     insta::assert_snapshot!(args(&space, &last), @r#"widen {"a":{"factor":2},"c":{"factor":2},"by":"name"}"#);
     // The first that a key takes leads, in front of what the default takes.
@@ -428,7 +428,7 @@ fn tied_layers_have_one_parameter() {
     b/widen/width {"kind":"ordinal","choices":[3,4]}
     "#);
     let alone = space_of_residual("seed.b.widen.factor = [1, 2]").unwrap();
-    assert_eq!(alone.notice, None);
+    assert_eq!(alone.notices, [""; 0]);
     insta::assert_snapshot!(printed(&alone.space), @r#"b/widen/factor {"kind":"ordinal","choices":[1,2]}"#);
 }
 
