@@ -107,6 +107,7 @@ with widen.toml:
     /// Write a trained network for other tools
     #[command(after_help = "Examples:
   firebrick export firebrick_output/jsc-d_jets-sim/checkpoints/best.safetensors
+  firebrick export out/checkpoints/*.safetensors       the front of a search
   firebrick export best.safetensors --format onnx --output network.onnx
   firebrick export best.safetensors --format json     for programs that generate hardware
 
@@ -154,9 +155,9 @@ written. What a format can't say is refused.")]
 /// What an export is about.
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
-    /// The checkpoint, as `train` and `search` write them
-    #[arg(value_name = "CHECKPOINT")]
-    pub(crate) checkpoint: PathBuf,
+    /// The checkpoints, as `train` and `search` write them
+    #[arg(value_name = "CHECKPOINT", required = true)]
+    pub(crate) checkpoints: Vec<PathBuf>,
     /// What to write
     #[arg(id = "format", long, value_name = "FORMAT", default_value = "qonnx",
         value_parser = ["qonnx", "onnx", "safetensors", "json"])]

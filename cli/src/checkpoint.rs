@@ -5,7 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, anyhow};
 use firebrick_core::graph::Graph;
-use firebrick_core::weights::Weights;
+use firebrick_core::weights::{Weights, WeightsError};
 
 use crate::failure::hinted;
 
@@ -67,6 +67,12 @@ pub(crate) fn read(path: &str) -> Result<Checkpoint> {
 /// Checks that weights of a file fit a network.
 pub(crate) fn check(path: &str, weights: &Weights, graph: &Graph, hint: &str) -> Result<()> {
     weights.check(graph).map_err(|error| {
+        let hint = match error {
+            WeightsError::NotFinite { .. } => {
+                "its training went wrong: a lower learning rate helps"
+            }
+            _ => hint,
+        };
         let error = anyhow!(error).context(format!("can't use checkpoint `{path}`"));
         hinted(error, hint)
     })

@@ -11,20 +11,35 @@ use crate::checkpoint::{self, Checkpoint};
 use crate::failure::{failure, maybe_hinted};
 use crate::output::files;
 
-/// Writes the network of a checkpoint in another format, once that was checked.
+/// Writes the networks of checkpoints in another format, each once that was checked.
 pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     let format = format(&args.format)?;
-    let name = args.checkpoint.display().to_string();
+    if let ([_, _, ..], Some(output)) = (&args.checkpoints[..], &args.output) {
+        let what = format!(
+            "`--output {}` is one file for {} checkpoints",
+            output.display(),
+            args.checkpoints.len()
+        );
+        return Err(failure(
+            what,
+            "leave it out: each is written beside its own",
+        ));
+    }
+    for checkpoint in &args.checkpoints {
+        write(checkpoint, format, args.output.as_deref())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()> {
+    let name = checkpoint.display().to_string();
     let Checkpoint { weights, graph } = checkpoint::read(&name)?;
     let Some(graph) = graph else {
         let what = format!("checkpoint `{name}` does not say which network its weights are of");
         let hint = "export a checkpoint that `firebrick train` or `firebrick search` wrote";
         return Err(failure(what, hint));
     };
-    let output = match &args.output {
-        Some(output) => output.clone(),
-        None => beside(&args.checkpoint, format),
-    };
+    let output = output.map_or_else(|| beside(checkpoint, format), Path::to_owned);
     let file_name = can_be_written(&output)?;
     let exported = export(&graph, &weights, format, &file_name)
         .map_err(|error: ExportError| {
@@ -37,7 +52,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
     files::write(&output, &exported.file)?;
     written.push(output.clone());
     if let Some(config) = &exported.hls4ml_config {
-        let path = output.with_file_name(HLS4ML_CONFIG);
+        let path = config_beside(&output, &file_name);
         files::write(&path, config)?;
         written.push(path);
     }
@@ -45,7 +60,23 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
         println!("{}", path.display());
     }
     report(&exported);
-    Ok(ExitCode::SUCCESS)
+    Ok(())
+}
+
+/// Returns where the configuration of a file goes: under its usual name, unless that is the one of
+/// another file.
+fn config_beside(output: &Path, file_name: &str) -> PathBuf {
+    let usual = output.with_file_name(HLS4ML_CONFIG);
+    let is_ours = |text: String| {
+        let mut named = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("OnnxModel:"));
+        named.any(|name| name.trim().trim_matches('"') == file_name)
+    };
+    match std::fs::read_to_string(&usual).map(is_ours) {
+        Ok(false) => output.with_extension(HLS4ML_CONFIG),
+        Ok(true) | Err(_) => usual,
+    }
 }
 
 fn report(exported: &Exported) {

@@ -146,17 +146,16 @@ fn holds_results(path: &Path) -> bool {
 fn explained(error: std::io::Error) -> anyhow::Error {
     match error.kind() {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            hinted(error, "choose a folder that you may write with `--out DIR`")
+            hinted(error, "choose a folder that you may write")
         }
         std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::NotADirectory => {
-            hinted(error, "choose another folder with `--out DIR`")
+            hinted(error, "choose another folder")
         }
         std::io::ErrorKind::StorageFull
         | std::io::ErrorKind::QuotaExceeded
-        | std::io::ErrorKind::FileTooLarge => hinted(
-            error,
-            "make room on the disk, or choose another folder with `--out DIR`",
-        ),
+        | std::io::ErrorKind::FileTooLarge => {
+            hinted(error, "make room on the disk, or choose another folder")
+        }
         _ => error.into(),
     }
 }

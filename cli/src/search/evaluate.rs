@@ -12,7 +12,6 @@ use firebrick_core::engine::{Candidate, EngineError, Epoch, Evaluation, Verdict}
 use firebrick_core::graph::Graph;
 use firebrick_core::inherit::{How, inherit};
 use firebrick_core::pruner::{Curve, Pruner};
-use firebrick_core::random::trial_seed;
 use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
@@ -313,7 +312,7 @@ impl Evaluator<'_> {
                 format!("trial {number}, and others like it, go to engine {name} instead of {base}")
             });
         }
-        let seed = trial_seed(self.seed, number);
+        let seed = self.trainer.seed(self.seed, number);
         let inherited = self.weights.map(|(weights, how)| {
             inherit(&self.builder.base, weights, &graph, how, seed).map_err(|e| e.to_string())
         });

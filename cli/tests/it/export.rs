@@ -314,3 +314,38 @@ fn accuracy(network: &IntegerNetwork, split: &Split, n_classes: usize) -> f64 {
         });
     right.count() as f64 / split.len() as f64
 }
+
+#[test]
+fn several_networks_keep_their_configurations_apart() {
+    let place = place(FIXED);
+    let bytes = std::fs::read(place.path("best.safetensors")).unwrap();
+    place.write("other.safetensors", bytes);
+    exported(&place, &["other.safetensors"]);
+    let config = |name: &str| place.read(name).lines().next().unwrap().to_owned();
+    let names = [
+        "best.qonnx.onnx",
+        "best.safetensors",
+        "hls4ml_config.yml",
+        "other.qonnx.hls4ml_config.yml",
+        "other.qonnx.onnx",
+        "other.safetensors",
+    ];
+    assert_eq!(files(&place), names);
+    let configs = ["hls4ml_config.yml", "other.qonnx.hls4ml_config.yml"];
+    let found = configs.map(config);
+    assert!(
+        found[0].contains("best") && found[1].contains("other"),
+        "{found:?}"
+    );
+    // Written again, each finds its own.
+    exported(&place, &["other.safetensors"]);
+    assert_eq!(configs.map(config), found);
+    assert_snapshot!(
+        refused(&place, &["best.safetensors", "other.safetensors", "--output", "one.onnx"]),
+        @r"
+        error: `--output one.onnx` is one file for 2 checkpoints
+
+        hint: leave it out: each is written beside its own
+        "
+    );
+}

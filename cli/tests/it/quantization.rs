@@ -280,3 +280,40 @@ fn what_can_not_be_measured_before_training_can_not_limit_it() {
         run.stderr
     );
 }
+
+#[test]
+fn candidates_that_are_stored_from_one_network_train_it_once() {
+    let study = format!("quantization.mode = \"ptq\"\n{SEARCH}");
+    let accuracies = |n_jobs: &str| {
+        let place = Place::with_study(&study);
+        let run = place.run(&[
+            "search",
+            "--config",
+            "study.toml",
+            "--out",
+            "out",
+            "--n-jobs",
+            n_jobs,
+        ]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let log = place.json("out/log.json");
+        let trials = log.as_object().unwrap().values();
+        let accuracies: Vec<f64> = trials
+            .map(|trial| trial["values_0"].as_f64().unwrap())
+            .collect();
+        let mut networks = Vec::new();
+        for file in place.list("out/checkpoints") {
+            let bytes = fs::read(place.path(&format!("out/checkpoints/{file}"))).unwrap();
+            let weights = firebrick_core::weights::Weights::from_safetensors(&bytes).unwrap();
+            let first = weights.get("seq_blocks_2.weight").unwrap().data.clone();
+            if !networks.contains(&first) {
+                networks.push(first);
+            }
+        }
+        assert!(networks.len() <= 2, "one network for each of two widths");
+        accuracies
+    };
+    let found = accuracies("1");
+    assert_eq!(found.len(), 8);
+    assert_eq!(found, accuracies("2"));
+}

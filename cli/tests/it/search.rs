@@ -408,8 +408,8 @@ fn a_full_disk_ends_the_search_and_leaves_nothing_half_written() {
     insta::assert_snapshot!(run.refused().split("error: ").nth(1).unwrap(), @r"
     can't write `out/config.toml`
       caused by: File too large (os error 27)
-    
-    hint: make room on the disk, or choose another folder with `--out DIR`
+
+    hint: make room on the disk, or choose another folder
     ");
     assert_eq!(place.list("out"), Vec::<String>::new());
 

@@ -236,7 +236,7 @@ fn on_a_terminal(place: &Place, args: &[&str]) -> Option<String> {
 #[test]
 fn the_live_line_knows_no_end_before_it_moves() {
     let place = Place::with_study(STUDY);
-    let args = ["search", "--config", "study.toml", "--max-epochs", "200"];
+    let args = ["search", "--config", "study.toml", "--max-epochs", "4000"];
     let Some(shown) = on_a_terminal(&place, &args) else {
         return;
     };

@@ -1,6 +1,8 @@
 //! Candidates through an engine, in float32 first where that decides their number formats.
 
-use std::collections::BTreeMap;
+mod floats;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use firebrick_core::calibration::{Calibration, has_open, in_float};
 use firebrick_core::dataset::{Dataset, Split};
@@ -9,9 +11,11 @@ use firebrick_core::engine::{
     Trained, Verdict,
 };
 use firebrick_core::graph::Graph;
+use firebrick_core::random::trial_seed;
 use firebrick_core::recipe::{Keep, Recipe};
 use firebrick_core::weights::Weights;
 
+use self::floats::Floats;
 use crate::engines::{Engines, Usable};
 use crate::rows::picked;
 use crate::study::{Quantization, QuantizationMode, Study};
@@ -28,6 +32,8 @@ pub(crate) struct Trainer<'a> {
     quantization: &'a Quantization,
     /// The rows that formats are chosen from.
     calibration: Split,
+    /// Under `ptq`, what was trained for other candidates that differ in formats alone.
+    floats: Floats,
 }
 
 /// What became of a candidate.
@@ -66,6 +72,18 @@ impl<'a> Trainer<'a> {
             recipe,
             quantization,
             calibration: picked(&dataset.train, width, study.seed, quantization.samples),
+            floats: Floats::default(),
+        }
+    }
+
+    /// Returns the seed of a trial's candidate.
+    ///
+    /// Under `ptq` it is the same for all, so that candidates that differ in formats alone are stored
+    /// from one network: it is trained once, and what tells them apart is their formats.
+    pub(crate) fn seed(&self, study_seed: u64, trial: u64) -> u64 {
+        match self.quantization.mode {
+            QuantizationMode::Qat => trial_seed(study_seed, trial),
+            QuantizationMode::Ptq => trial_seed(study_seed, 0),
         }
     }
 
@@ -184,6 +202,7 @@ impl<'a> Trainer<'a> {
         fitted: &mut [Option<Fitted>],
     ) -> Result<Vec<Part>, EngineError> {
         let mut by_plan: BTreeMap<usize, Vec<Part>> = BTreeMap::new();
+        let mut shared = Vec::new();
         for mut part in parts {
             let n_epochs = match plans[part.position] {
                 Plan::Float(n_epochs) => n_epochs,
@@ -193,9 +212,12 @@ impl<'a> Trainer<'a> {
             let weights = part.candidate.weights.take();
             part.quantized = Some(std::mem::replace(&mut part.candidate.graph, graph));
             part.candidate.weights = weights.map(|all| all.for_graph(&part.candidate.graph));
-            by_plan.entry(n_epochs).or_default().push(part);
+            match (plans[part.position], &part.candidate.weights) {
+                (Plan::Ptq, None) => shared.push(part),
+                _ => by_plan.entry(n_epochs).or_default().push(part),
+            }
         }
-        let mut going_on = Vec::new();
+        let mut going_on = self.train_shared(engine, shared, observer, fitted)?;
         for (n_epochs, parts) in by_plan {
             let recipe = match n_epochs == self.recipe.max_epochs {
                 true => self.recipe.clone(),
@@ -208,19 +230,66 @@ impl<'a> Trainer<'a> {
                 },
             };
             let outcomes = self.run(engine, &parts, &recipe, observer)?;
-            for (mut part, outcome) in parts.into_iter().zip(outcomes) {
-                match outcome {
-                    TrainOutcome::Trained(trained) => {
-                        part.epochs = trained.epochs;
-                        part.kept_epoch = trained.kept_epoch;
-                        part.candidate.weights = Some(trained.weights);
-                        going_on.push(part);
-                    }
-                    ended => {
-                        let position = part.position;
-                        fitted[position] = Some(part.ended(ended));
-                    }
+            for (part, outcome) in parts.into_iter().zip(outcomes) {
+                going_on.extend(part.goes_on(outcome, fitted));
+            }
+        }
+        Ok(going_on)
+    }
+
+    /// Trains each network once for all candidates that are to be stored from it.
+    fn train_shared(
+        &self,
+        engine: usize,
+        parts: Vec<Part>,
+        observer: &dyn Observer,
+        fitted: &mut [Option<Fitted>],
+    ) -> Result<Vec<Part>, EngineError> {
+        let mut groups: BTreeMap<String, VecDeque<Part>> = BTreeMap::new();
+        for part in parts {
+            let Candidate { graph, seed, .. } = &part.candidate;
+            let key = format!("{seed}\n{graph}");
+            groups.entry(key).or_default().push_back(part);
+        }
+        let entries: Vec<_> = groups.keys().map(|key| self.floats.entry(key)).collect();
+        // Every thread takes them in order, so that none waits for another in a circle.
+        let mut known: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
+        let mut first = Vec::new();
+        let mut of = Vec::new();
+        for (idx, parts) in groups.values_mut().enumerate() {
+            if known[idx].is_none() {
+                first.extend(parts.pop_front());
+                of.push(idx);
+            }
+        }
+        let mut going_on = Vec::new();
+        if !first.is_empty() {
+            let outcomes = self.run(engine, &first, self.recipe, observer)?;
+            let keys: Vec<&String> = groups.keys().collect();
+            for ((part, outcome), idx) in first.into_iter().zip(outcomes).zip(of) {
+                if let TrainOutcome::Trained(trained) = &outcome {
+                    *known[idx] = Some(trained.clone());
+                    self.floats.count(keys[idx], trained);
                 }
+                going_on.extend(part.goes_on(outcome, fitted));
+            }
+        }
+        let mut alone = Vec::new();
+        for (parts, known) in groups.into_values().zip(known) {
+            for part in parts {
+                match &*known {
+                    Some(trained) => {
+                        let outcome = replay(trained, part.position, observer);
+                        going_on.extend(part.goes_on(outcome, fitted));
+                    }
+                    None => alone.push(part),
+                }
+            }
+        }
+        if !alone.is_empty() {
+            let outcomes = self.run(engine, &alone, self.recipe, observer)?;
+            for (part, outcome) in alone.into_iter().zip(outcomes) {
+                going_on.extend(part.goes_on(outcome, fitted));
             }
         }
         Ok(going_on)
@@ -339,6 +408,19 @@ impl Part {
         self
     }
 
+    /// Returns the candidate with what its first part came to, or notes that it ended there.
+    fn goes_on(mut self, outcome: TrainOutcome, fitted: &mut [Option<Fitted>]) -> Option<Self> {
+        let TrainOutcome::Trained(trained) = outcome else {
+            let position = self.position;
+            fitted[position] = Some(self.ended(outcome));
+            return None;
+        };
+        self.epochs = trained.epochs;
+        self.kept_epoch = trained.kept_epoch;
+        self.candidate.weights = Some(trained.weights);
+        Some(self)
+    }
+
     /// Adds the epochs of earlier parts to how the last one ended.
     fn ended(self, mut outcome: TrainOutcome) -> Fitted {
         if let TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained) = &mut outcome {
@@ -352,6 +434,19 @@ impl Part {
             judged: None,
         }
     }
+}
+
+/// Tells an observer of the epochs of a network that was trained for another candidate.
+fn replay(trained: &Trained, position: usize, observer: &dyn Observer) -> TrainOutcome {
+    for (idx, epoch) in trained.epochs.iter().enumerate() {
+        if observer.epoch(position, epoch) == Verdict::Stop {
+            return TrainOutcome::Stopped(Trained {
+                epochs: trained.epochs[..=idx].to_vec(),
+                ..trained.clone()
+            });
+        }
+    }
+    TrainOutcome::Trained(trained.clone())
 }
 
 /// An observer of some of a population, told the places in the whole.
