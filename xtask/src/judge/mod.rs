@@ -7,7 +7,6 @@
 mod network;
 mod verdict;
 
-use std::collections::VecDeque;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -129,9 +128,10 @@ fn python(target: &Path) -> Result<PathBuf> {
 impl Court {
     /// Judges networks, as many at once as there are processors.
     fn judge_all(&self, networks: &[&'static Network]) -> Result<Vec<Verdict>> {
-        let waiting: Mutex<VecDeque<(usize, &Network)>> =
+        // From the last on: those of pictures, which take longest, are there.
+        let waiting: Mutex<Vec<(usize, &Network)>> =
             Mutex::new(networks.iter().copied().enumerate().collect());
-        let take = || waiting.lock().ok()?.pop_front();
+        let take = || waiting.lock().ok()?.pop();
         let work = || {
             let mut done = Vec::new();
             while let Some((idx, network)) = take() {
