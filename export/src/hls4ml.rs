@@ -88,6 +88,10 @@ pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec
             Op::MaxPool { padding, .. } if *padding != [0, 0] => {
                 Some("hls4ml 1.3 computes something else where pools have padding")
             }
+            Op::BatchNorm { .. } if whole.is_some_and(changes_nothing) => Some(
+                "hls4ml 1.3 takes a batch norm with scales of 1 and shifts of 0 away, and what is \
+                 stored behind it with it",
+            ),
             Op::Conv2d {
                 in_channels,
                 out_channels,
@@ -123,6 +127,20 @@ pub(crate) fn obstacles(graph: &Graph, integers: Option<&IntegerNetwork>) -> Vec
 fn is_beyond(node: &IntegerNode) -> bool {
     let frac_width = node.frac_width.unwrap_or(0);
     frac_width > 32 || node.bits() as i32 - frac_width > 32
+}
+
+/// Returns whether a batch normalisation has scales of 1 and shifts of 0.
+fn changes_nothing(node: &IntegerNode) -> bool {
+    let mut learned = node.learned.iter();
+    learned.all(|tensor| {
+        let shift = u32::try_from(tensor.grid.frac_width);
+        let one = shift.ok().and_then(|shift| 1_i64.checked_shl(shift));
+        let same = match tensor.operand {
+            "weight" => one,
+            _ => Some(0),
+        };
+        tensor.data.iter().all(|value| Some(*value) == same)
+    })
 }
 
 /// Returns whether a node takes an input of which no bit is left but by rounding up: `ap_types` end

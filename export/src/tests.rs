@@ -1,3 +1,4 @@
+use firebrick_core::graph::Graph;
 use firebrick_core::testing::{Statistics, forward, random_graph};
 use firebrick_core::weights::Weights;
 use insta::assert_snapshot;
@@ -263,6 +264,24 @@ fn what_hls4ml_does_not_compute_alike_gets_no_configuration() {
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `x` (input): hls4ml 1.3 reads a result in one format only
     no `hls4ml_config.yml`, since hls4ml would not compute the same: node `c` (add): hls4ml 1.3 can't add results that are not stored: give its `data_in` a format
     ");
+}
+
+#[test]
+fn a_batch_norm_that_changes_nothing_is_not_for_hls4ml() {
+    let text = "x = input[4]
+        a = batch_norm(x) @ data_in=integer(8, 4) weight=integer(8, 6) bias=integer(8, 6)
+        b = linear(a, out=2) @ data_in=integer(6, 4) weight=integer(4, 2) bias=integer(4, 2)
+        y = output(b)";
+    let graph: Graph = text.parse().unwrap();
+    // First weights: a scale of 1 but for `eps`, and no shift.
+    let mut weights = Weights::init(&graph, 1);
+    let is_taken = |weights: &Weights| {
+        let exported = export(&graph, weights, Format::Qonnx, "small.onnx").unwrap();
+        exported.hls4ml_config.is_some()
+    };
+    assert!(!is_taken(&weights));
+    weights.0.get_mut("a.bias").unwrap().data[2] = 0.5;
+    assert!(is_taken(&weights));
 }
 
 #[test]

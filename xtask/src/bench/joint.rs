@@ -12,7 +12,7 @@ use crate::build::Stage;
 use crate::metadata::Workspace;
 
 const SEEDS: [u64; 3] = [1, 2, 3];
-const N_TRIALS: usize = 100;
+const N_TRIALS: usize = 300;
 /// The study files, without their extension, and what the table calls them.
 const STUDIES: [(&str, &str); 3] = [
     ("joint", "width and format"),
