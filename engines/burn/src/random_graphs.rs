@@ -113,6 +113,28 @@ fn predicts_what_the_reference_computes_in_every_format() {
     }
 }
 
+/// Convolutions of so many channels at stride 1 are those that are faster with rounding.
+#[test]
+fn wide_convolutions_of_fixed_point_numbers_are_exact() {
+    let graph: Graph = "x = input[16, 12, 12]
+        a = conv2d(x, out=24, kernel=3, padding=1) @ \
+            data_in=integer(6, 4) weight=integer(6, 7) bias=integer(8, 9)
+        n = batch_norm(a) @ data_in=integer(8, 6) weight=integer(8, 6) bias=integer(8, 6)
+        r = relu(n)
+        b = conv2d(r, out=16, kernel=3, padding=1) @ \
+            data_in=integer(6, 4, unsigned) weight=integer(6, 7) bias=integer(8, 9)
+        f = flatten(b) @ data_in=integer(12, 7)
+        y = output(f)"
+        .parse()
+        .unwrap();
+    let weights = Weights::init(&graph, 1);
+    let rows = rows(&graph, 1);
+    let wide: Vec<f64> = rows.iter().copied().map(f64::from).collect();
+    let expected = forward(&graph, &weights, &wide, Statistics::Running);
+    assert_eq!(predict(&graph, &weights, &rows), expected);
+    assert!(expected.iter().filter(|number| **number != 0.0).count() > 1000);
+}
+
 #[test]
 fn a_wider_network_predicts_what_its_base_does() {
     let how = How {

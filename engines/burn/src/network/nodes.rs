@@ -30,7 +30,12 @@ impl Network<'_> {
             }
             Op::Conv2d { .. } => {
                 let (weight, bias) = (operands.weight(idx), operands.find(idx, "bias"));
-                conv2d::forward(x, weight, bias, self.window(idx))
+                let formats = &self.graph.nodes()[idx].annotations.formats;
+                // What reads the result may store it, and then the last bit decides of halves.
+                match ["data_in", "weight"].map(|of| formats.contains_key(of)) {
+                    [true, true] => conv2d::forward_exact(x, weight, bias, self.window(idx)),
+                    _ => conv2d::forward(x, weight, bias, self.window(idx)),
+                }
             }
             Op::BatchNorm { eps, .. } => {
                 let (scale, shift) = operands.running(idx, *eps);

@@ -17,6 +17,29 @@ pub(crate) fn forward(
     if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
         return cpu::conv2d::forward(x, weight, bias, window);
     }
+    forward_by_burn(x, weight, bias, window)
+}
+
+/// Returns what [`forward`] does, of sums of products alone, which float32 holds to the bit where
+/// numbers are in fixed point.
+pub(crate) fn forward_exact(
+    x: Values,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+) -> Values {
+    if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
+        return cpu::conv2d::forward_exact(x, weight, bias, window);
+    }
+    forward_by_burn(x, weight, bias, window)
+}
+
+fn forward_by_burn(
+    x: Values,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+) -> Values {
     let x = picture(x, window.size_in);
     places(module::conv2d(x, weight, bias, options(window)))
 }

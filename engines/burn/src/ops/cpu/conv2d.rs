@@ -20,15 +20,43 @@ pub(crate) fn forward(
     window: &Window,
 ) -> Values {
     let geometry = Geometry::of(x.dims()[0], weight.dims(), window);
+    forward_by(geometry.way(), x, weight, bias, &geometry)
+}
+
+/// Returns what [`forward`] does, of sums of products alone.
+///
+/// Winograd's transforms divide by 24, so that they round even where float32 holds every product and
+/// every sum of a convolution to the bit, as it does of numbers in fixed point.
+pub(crate) fn forward_exact(
+    x: Values,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+) -> Values {
+    let geometry = Geometry::of(x.dims()[0], weight.dims(), window);
+    let way = match geometry.way() {
+        Way::Winograd => Way::Columns,
+        way => way,
+    };
+    forward_by(way, x, weight, bias, &geometry)
+}
+
+fn forward_by(
+    way: Way,
+    x: Values,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    geometry: &Geometry,
+) -> Values {
     let shape = geometry.shape_out();
     let (x, bias) = (Numbers::of_places(x), bias.map(Numbers::of));
     let weight = Numbers::of(weight);
     let (x, weight) = (x.as_slice(), weight.as_slice());
     let bias = bias.as_ref().map(Numbers::as_slice);
-    let y = match geometry.way() {
-        Way::Depthwise => depthwise::forward(x, weight, bias, &geometry),
+    let y = match way {
+        Way::Depthwise => depthwise::forward(x, weight, bias, geometry),
         Way::Winograd => in_pool(|| winograd::forward(x, weight, bias, &geometry.pictures())),
-        Way::Columns => columns::forward(x, weight, bias, &geometry),
+        Way::Columns => columns::forward(x, weight, bias, geometry),
     };
     values(y, shape)
 }
