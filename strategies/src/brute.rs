@@ -1,7 +1,5 @@
 //! Every point of a finite space.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use firebrick_core::register_strategy;
 use firebrick_core::space::Space;
 use firebrick_core::strategy::{Strategy, StrategyError, Study};
@@ -11,7 +9,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
+use crate::refusal::with_remedy;
 use crate::seen::canonical;
+use crate::turns::{Points, Turns};
 
 /// Evaluates every point of a finite space exactly once, in an order that the seed decides.
 ///
@@ -38,11 +38,7 @@ register_strategy!("brute", "bruteforce", "brute-force"; BruteSettings => Brute:
 /// The strategy `brute`; see [`BruteSettings`].
 pub struct Brute {
     space: Space,
-    order: Order,
-    /// The points of trials that were not proposed here, and the points that lost their turn to
-    /// them, by trial number. Empty as long as every trial is one of ours.
-    foreign: BTreeSet<Params>,
-    missed: BTreeMap<u64, Params>,
+    turns: Turns,
 }
 
 impl Brute {
@@ -51,45 +47,25 @@ impl Brute {
     /// # Errors
     /// As [`Study::n_points`]: every point must be counted.
     pub fn new(study: &Study, _: BruteSettings) -> Result<Self, StrategyError> {
+        let n_points = study.n_points().map_err(with_remedy)?;
+        let space = study.space.clone();
+        let order = Order::new(n_points, study.seed);
         Ok(Self {
-            space: study.space.clone(),
-            order: Order::new(study.n_points()?, study.seed),
-            foreign: BTreeSet::new(),
-            missed: BTreeMap::new(),
+            turns: Turns::new(Points::Shuffled(space.clone(), order)),
+            space,
         })
-    }
-
-    /// Returns the point whose turn a trial number is.
-    fn turn(&self, number: u64) -> Option<Params> {
-        let place = u128::from(number);
-        let late = place.checked_sub(self.order.size());
-        let Some(late) = late else {
-            return self.space.point(self.order.at(place)?);
-        };
-        let mut left = self
-            .missed
-            .values()
-            .filter(|params| !self.foreign.contains(*params));
-        left.nth(usize::try_from(late).ok()?).cloned()
     }
 }
 
 impl Strategy for Brute {
     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
-        Ok(numbers.iter().map_while(|n| self.turn(*n)).collect())
+        Ok(self.turns.ask(numbers))
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {
         for trial in trials {
             let params = canonical(&self.space, trial)?;
-            let turn = self.turn(trial.number);
-            if turn.as_ref() == Some(&params) {
-                continue;
-            }
-            if let Some(missed) = turn {
-                self.missed.insert(trial.number, missed);
-            }
-            self.foreign.insert(params);
+            self.turns.tell(trial.number, params);
         }
         Ok(())
     }
@@ -138,7 +114,7 @@ mod tests {
     fn a_trillion_points_start_at_once() {
         // 12 parameters of 10 choices; visiting or storing them would take hours.
         let mut brute = brute(grid(12, 10), 0).expect("finite");
-        assert_eq!(brute.order.size(), 1_000_000_000_000);
+        assert_eq!(brute.turns.n_points(), 1_000_000_000_000);
         let points = brute
             .ask(&[0, 1, 999_999_999_999, 1_000_000_000_000])
             .expect("asks");
@@ -179,8 +155,20 @@ mod tests {
         let error = brute(parameters, 0).err().expect("refused");
         assert_eq!(
             error.to_string(),
-            "parameter `rate` is continuous: trying every point needs a `step`"
+            "parameter `rate` is continuous: trying every point needs a `step`; for any space \
+             there are `random` and `tpe`"
         );
+    }
+
+    #[test]
+    fn the_points_of_vgg7_take_milliseconds() {
+        let mut brute = brute(grid(9, 2), 0).expect("finite");
+        let start = std::time::Instant::now();
+        let n_points = (0..513).map(|n| brute.ask(&[n]).expect("asks").len());
+        assert_eq!(n_points.sum::<usize>(), 512);
+        let took_ms = start.elapsed().as_secs_f64() * 1e3;
+        // A twentieth of it on an idle machine; Optuna 5 takes 3,000 ms.
+        assert!(took_ms < 100.0, "512 points took {took_ms} ms");
     }
 
     #[test]

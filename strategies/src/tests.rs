@@ -125,7 +125,7 @@ fn every_strategy_keeps_the_contract() {
 
 #[test]
 fn every_strategy_visits_each_point_of_the_seeds_spaces_once() {
-    for name in ["random", "brute", "tpe"] {
+    for name in ["random", "brute", "grid", "tpe"] {
         check_visits_each_point_once(name, &jsc(), 36);
         check_visits_each_point_once(name, &conditional_vgg7(), 257);
         check_visits_each_point_once(name, &vgg7(), 512);
@@ -173,7 +173,7 @@ fn settings_that_make_no_sense_are_refused() {
 fn every_strategy_says_what_it_does() {
     let items = Registration::of_package(env!("CARGO_PKG_NAME"));
     let names: Vec<&str> = items.iter().map(|item| item.names[0]).collect();
-    assert_eq!(names, ["brute", "random", "tpe"]);
+    assert_eq!(names, ["brute", "grid", "random", "tpe"]);
     for item in items {
         let manifest = item.manifest();
         assert!(
@@ -187,7 +187,7 @@ fn every_strategy_says_what_it_does() {
 
 #[test]
 fn a_trial_of_another_space_is_refused() {
-    for name in ["random", "brute", "tpe"] {
+    for name in ["random", "brute", "grid", "tpe"] {
         let mut strategy = make(name, &Json::Null, &study(jsc(), 1, 0)).expect("made");
         let params: Params = [("seq_blocks_2", 3)].into_iter().map(int).collect();
         let error = strategy
