@@ -40,6 +40,10 @@ fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()>
         return Err(failure(what, hint));
     };
     let output = output.map_or_else(|| beside(checkpoint, format), Path::to_owned);
+    if is_same(checkpoint, &output) {
+        let what = format!("`{name}` would be overwritten: it is the checkpoint itself");
+        return Err(failure(what, "name another file: `--output network.onnx`"));
+    }
     let file_name = can_be_written(&output)?;
     let exported = export(&graph, &weights, format, &file_name)
         .map_err(|error: ExportError| {
@@ -51,7 +55,9 @@ fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()>
     // The configuration names the file, so that the file comes first.
     files::write(&output, &exported.file)?;
     written.push(output.clone());
-    if let Some(config) = &exported.hls4ml_config {
+    // Nothing comes to lie beside a device or a pipe.
+    let config = exported.hls4ml_config.as_ref();
+    if let Some(config) = config.filter(|_| output.is_file()) {
         let path = config_beside(&output, &file_name);
         files::write(&path, config)?;
         written.push(path);
@@ -77,6 +83,12 @@ fn config_beside(output: &Path, file_name: &str) -> PathBuf {
         Ok(false) => output.with_extension(HLS4ML_CONFIG),
         Ok(true) | Err(_) => usual,
     }
+}
+
+/// Returns whether two paths lead to the same file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    let [one, other] = [one, other].map(|path| path.canonicalize().ok());
+    one.is_some() && one == other
 }
 
 fn report(exported: &Exported) {

@@ -10,6 +10,7 @@ use firebrick_core::dataset::Dataset;
 use firebrick_core::engine::{
     Candidate, Epoch, Evaluation, Observer, TrainOutcome, Trained, Verdict,
 };
+use firebrick_core::graph::Graph;
 use firebrick_core::inherit::{How, Importance, Inherit, inherit};
 use firebrick_core::pass::Table;
 use firebrick_core::random::trial_seed;
@@ -88,6 +89,11 @@ pub(crate) fn run(
         let changed = inherit(&base.graph, weights, &graph, WHOLE, seed);
         changed.context("the weights of the checkpoint can't be used")
     });
+    let has_formats = |graph: &Graph| {
+        let mut nodes = graph.nodes().iter();
+        nodes.any(|node| !node.annotations.formats.is_empty())
+    };
+    let is_quantised = has_formats(&graph);
     let candidate = Candidate {
         weights: inherited.transpose()?,
         graph,
@@ -121,6 +127,9 @@ pub(crate) fn run(
         files::write(file, &checkpoint)?;
     }
     print(&trained, fitted.judged, format);
+    if is_quantised && !has_formats(&fitted.candidate.graph) {
+        eprintln!("note: training ended in float32, before number formats were chosen");
+    }
     eprintln!("results are in `{}`", out.display());
     if let Some(file) = save {
         let file = file.display();
@@ -242,7 +251,6 @@ fn write_checkpoint(out: &Path, checkpoint: &[u8]) -> Result<()> {
     files::write(&folder.join("best.safetensors"), checkpoint)
 }
 
-/// Prints the epoch whose weights were kept.
 /// Prints what the kept epoch came to; formats that counted from then on change how it is judged.
 fn print(trained: &Trained, judged: Option<Evaluation>, format: Format) {
     let kept = trained
@@ -260,7 +268,6 @@ fn print(trained: &Trained, judged: Option<Evaluation>, format: Format) {
     }
     let validation = judged.unwrap_or(kept.validation);
     let cells = [
-        ("kept_epoch", kept.epoch as f64),
         ("train_loss", kept.train_loss),
         ("train_accuracy", kept.train_accuracy),
         ("validation_loss", validation.loss),
@@ -269,15 +276,23 @@ fn print(trained: &Trained, judged: Option<Evaluation>, format: Format) {
     ];
     match format {
         Format::Json => {
-            let fields = cells
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), (*value).into()));
-            println!("{:#}", serde_json::Value::Object(fields.collect()));
+            let mut fields = serde_json::Map::new();
+            fields.insert("kept_epoch".to_owned(), kept.epoch.into());
+            for (name, value) in cells {
+                fields.insert(name.to_owned(), value.into());
+            }
+            println!("{:#}", serde_json::Value::Object(fields));
         }
         Format::Text => {
-            let columns = cells.iter().map(|(name, _)| (*name).to_owned()).collect();
-            let rows = vec![cells.iter().map(|(_, value)| number(*value)).collect()];
-            print!("{}", table::render(&Table { columns, rows }));
+            let names = cells.iter().map(|(name, _)| *name);
+            let columns = std::iter::once("kept_epoch").chain(names);
+            let values = cells.iter().map(|(_, value)| number(*value));
+            let row = std::iter::once(kept.epoch.to_string()).chain(values);
+            let table = Table {
+                columns: columns.map(str::to_owned).collect(),
+                rows: vec![row.collect()],
+            };
+            print!("{}", table::render(&table));
         }
     }
 }

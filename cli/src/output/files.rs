@@ -10,6 +10,8 @@ use crate::failure::{failure, hinted};
 
 /// Writes a file: readers see the old content or the new, never a part.
 ///
+/// What is no file, such as `/dev/stdout`, stays what it is and is written to.
+///
 /// # Errors
 /// What the file system says, with the path; the old content is kept.
 pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
@@ -18,6 +20,11 @@ pub(crate) fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
         .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let attempt = || -> std::io::Result<()> {
+        let is_file = |kind: fs::FileType| kind.is_file() || kind.is_dir();
+        if fs::metadata(path).is_ok_and(|found| !is_file(found.file_type())) {
+            let mut device = fs::OpenOptions::new().write(true).open(path)?;
+            return device.write_all(content.as_ref());
+        }
         let mut file = tempfile::Builder::new()
             .prefix(".firebrick-")
             .tempfile_in(folder)?;
@@ -190,6 +197,20 @@ mod tests {
         write(&path, "new").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "new");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_file_is_written_to_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status();
+        assert!(made.unwrap().success());
+        let pipe = path.clone();
+        let reader = std::thread::spawn(move || fs::read_to_string(pipe).unwrap());
+        write(&path, "content").unwrap();
+        assert_eq!(reader.join().unwrap(), "content");
+        assert!(path.exists() && !path.is_file());
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Passes with their arguments: `[passes.NAME]` and `[search.strategy.hw_runner.NAME]`.
 
 use firebrick_core::Json;
-use serde_json::Map;
 
 use super::error::{Notice, StudyError};
 use super::section::Section;
@@ -39,8 +38,13 @@ pub(super) fn drop_empty_quantize(
         let Some(args) = step.args.as_object() else {
             return true;
         };
-        let mut nodes = args.values().filter_map(Json::as_object);
-        step.name == "quantize" && nodes.all(|node| node.values().all(Json::is_null))
+        let says_nothing = |entry: &Json| match entry {
+            Json::Null => true,
+            Json::Object(fields) => fields.values().all(Json::is_null),
+            _ => false,
+        };
+        let mut nodes = args.iter().filter(|(key, _)| *key != "by");
+        step.name == "quantize" && nodes.all(|(_, entry)| says_nothing(entry))
     };
     let n_steps = steps.len();
     steps.retain(|step| !is_empty(step));
@@ -53,17 +57,15 @@ pub(super) fn drop_empty_quantize(
     }
 }
 
-/// Lifts the fields of MASE's `node.config.field` to `node.field`, where passes expect them.
+/// Lifts the fields of MASE's `node.config.field` to `node.field`, where passes expect them, unless
+/// there are fields in both places: passes say which of them they don't take.
 fn without_config(args: Json) -> Json {
     let Json::Object(args) = args else {
         return args;
     };
     let nodes = args.into_iter().map(|(key, value)| match value {
         Json::Object(mut node) => match node.shift_remove("config") {
-            Some(Json::Object(config)) => {
-                let fields: Map<String, Json> = config.into_iter().chain(node).collect();
-                (key, Json::Object(fields))
-            }
+            Some(Json::Object(config)) if node.is_empty() => (key, Json::Object(config)),
             Some(other) => {
                 node.insert("config".to_owned(), other);
                 (key, Json::Object(node))

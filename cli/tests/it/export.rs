@@ -204,6 +204,23 @@ fn places_where_no_file_can_be() {
 }
 
 #[test]
+fn a_checkpoint_is_not_overwritten_by_its_export() {
+    let place = place(FIXED);
+    let before = std::fs::read(place.path("best.safetensors")).unwrap();
+    let itself = ["--format", "safetensors", "--output", "./best.safetensors"];
+    let args = [&["best.safetensors"], &itself[..]].concat();
+    assert_snapshot!(refused(&place, &args), @r"
+    error: `best.safetensors` would be overwritten: it is the checkpoint itself
+
+    hint: name another file: `--output network.onnx`
+    ");
+    assert_eq!(
+        std::fs::read(place.path("best.safetensors")).unwrap(),
+        before
+    );
+}
+
+#[test]
 fn formats_of_tables_are_none_of_files() {
     let place = place(FIXED);
     let run = place.run(&["export", "best.safetensors", "--format", "text"]);

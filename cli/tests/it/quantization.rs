@@ -1,6 +1,10 @@
 //! Number formats in training: chosen after epochs in float32 or after all of them, and stored.
 
 use std::fs;
+#[cfg(unix)]
+use std::io::{BufRead, BufReader};
+#[cfg(unix)]
+use std::process::Stdio;
 
 use serde_json::Value;
 
@@ -60,12 +64,38 @@ fn formats_are_chosen_after_the_epochs_in_float32() {
         .map(|line| line.split(',').next().unwrap())
         .collect();
     assert_eq!(epochs, ["1", "2", "3", "4"]);
-    assert!(result["kept_epoch"].as_f64().unwrap() > 2.0, "{result}");
+    assert!(result["kept_epoch"].as_u64().unwrap() > 2, "{result}");
     assert!(accuracy(&result) > 0.5, "{result}");
     let network = network(&place);
     // Every fraction width is there.
     assert!(network.contains("weight=integer(4, "), "{network}");
     assert!(!network.contains("integer(4)") && !network.contains("integer(8)"));
+}
+
+#[cfg(unix)]
+#[test]
+fn training_that_is_interrupted_before_formats_are_chosen_says_so() {
+    let text =
+        study("quantization.float_epochs = 99999").replace("epochs = 4\n", "epochs = 100000\n");
+    let place = Place::with_study(&text);
+    let mut child = place
+        .command(&TRAIN)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let first = lines.find(|line| line.as_ref().unwrap().starts_with("epoch "));
+    assert!(first.is_some());
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success());
+    let rest: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest:?}");
+    let note = "note: training ended in float32, before number formats were chosen";
+    assert!(rest.iter().any(|line| line == note), "{rest:?}");
+    assert!(!network(&place).contains("integer"));
 }
 
 #[test]

@@ -408,6 +408,19 @@ fn a_quantize_of_nothing_is_said_and_left_out() {
 }
 
 #[test]
+fn a_quantize_that_is_wrong_is_left_to_the_pass() {
+    for entry in [
+        "default = \"int8\"",
+        "seq_blocks_2 = 8",
+        "seq_blocks_2 = { config = { name = \"NA\" }, name = \"NA\" }",
+    ] {
+        let text = format!("[passes.quantize]\n{entry}");
+        let loaded = read_as(&text, &Options::default(), Verb::Transform).unwrap();
+        assert_eq!(loaded.study.passes.len(), 1, "{entry}");
+    }
+}
+
+#[test]
 fn keys_without_effect_are_said() {
     let loaded = search(
         "num_workers = 4
