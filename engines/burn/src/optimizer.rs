@@ -3,18 +3,26 @@
 use burn::tensor::Tensor;
 use firebrick_core::recipe::{Optimizer as Kind, Recipe, clip_factor};
 
-use crate::parameters::numbers;
+use crate::parameters::{Parameters, numbers};
 
 /// PyTorch's constants of Adam.
 const BETA_1: f64 = 0.9;
 const BETA_2: f64 = 0.999;
 const EPS: f64 = 1e-8;
 
+/// What of the parameters decays, and how fast.
+#[derive(Debug)]
+struct Decay {
+    rate: f64,
+    /// 1 for each number that decays, 0 for the others; absent where all do.
+    of: Option<Tensor<1>>,
+}
+
 /// An optimiser with its state, over all that is trained in one vector.
 #[derive(Debug)]
 pub(crate) struct Optimizer {
     kind: Kind,
-    weight_decay: f64,
+    decay: Decay,
     momentum: f64,
     nesterov: bool,
     clip_norm: Option<f64>,
@@ -27,10 +35,16 @@ pub(crate) struct Optimizer {
 
 impl Optimizer {
     /// Returns the optimiser of a recipe before its first step.
-    pub(crate) fn new(recipe: &Recipe) -> Self {
+    ///
+    /// All that is trained decays, as PyTorch has it where all parameters are in one group, but for
+    /// the learned steps of number formats: a step is no weight, and smaller ones clip more numbers.
+    pub(crate) fn new(recipe: &Recipe, parameters: &Parameters) -> Self {
         Self {
             kind: recipe.optimizer,
-            weight_decay: recipe.weight_decay,
+            decay: Decay {
+                rate: recipe.weight_decay,
+                of: parameters.decaying(),
+            },
             momentum: recipe.momentum,
             nesterov: recipe.nesterov,
             clip_norm: recipe.gradient_clip_norm,
@@ -52,24 +66,25 @@ impl Optimizer {
             Some(max_norm) => clipped(gradient, max_norm),
             None => gradient,
         };
-        let decays = self.weight_decay != 0.0;
+        let l2 = |gradient: Tensor<1>| match self.decay.of(&parameters, self.decay.rate) {
+            Some(decay) => gradient + decay,
+            None => gradient,
+        };
         match self.kind {
-            Kind::AdamW => {
-                let parameters = match decays {
-                    true => parameters.mul_scalar(1.0 - learning_rate * self.weight_decay),
-                    false => parameters,
-                };
+            Kind::Sgd => {
+                let gradient = l2(gradient);
+                self.sgd(parameters, gradient, learning_rate)
+            }
+            Kind::Adam => {
+                let gradient = l2(gradient);
                 self.adam(parameters, gradient, learning_rate)
             }
-            kind => {
-                let gradient = match decays {
-                    true => gradient + parameters.clone().mul_scalar(self.weight_decay),
-                    false => gradient,
+            Kind::AdamW => {
+                let shrunk = match self.decay.of(&parameters, learning_rate * self.decay.rate) {
+                    Some(decay) => parameters - decay,
+                    None => parameters,
                 };
-                match kind {
-                    Kind::Sgd => self.sgd(parameters, gradient, learning_rate),
-                    Kind::Adam | Kind::AdamW => self.adam(parameters, gradient, learning_rate),
-                }
+                self.adam(shrunk, gradient, learning_rate)
             }
         }
     }
@@ -118,6 +133,20 @@ impl Optimizer {
             false => velocity,
         };
         parameters - direction.mul_scalar(rate)
+    }
+}
+
+impl Decay {
+    /// Returns the parameters that decay times a rate, 0 for the others; `None` where none do.
+    fn of(&self, parameters: &Tensor<1>, rate: f64) -> Option<Tensor<1>> {
+        if self.rate == 0.0 {
+            return None;
+        }
+        let all = parameters.clone().mul_scalar(rate);
+        Some(match &self.of {
+            Some(of) => all * of.clone(),
+            None => all,
+        })
     }
 }
 

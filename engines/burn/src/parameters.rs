@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use firebrick_core::formats::STEP;
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{self, Weights, is_buffer, tensors};
 
@@ -124,6 +125,25 @@ impl Parameters {
     pub(crate) fn trains(&self, node: usize) -> bool {
         let trained = |slot: &Slot| matches!(slot.home, Home::Trained { .. });
         self.slots[node].iter().any(trained)
+    }
+
+    /// Returns 1 for each number of what is trained that weight decay is for, 0 for learned steps;
+    /// `None` where there are no steps.
+    pub(crate) fn decaying(&self) -> Option<Tensor<1>> {
+        let mut decays = vec![1.0; self.n_trained()];
+        let mut any = false;
+        for slot in self
+            .slots
+            .iter()
+            .flatten()
+            .filter(|slot| slot.name.ends_with(STEP))
+        {
+            if let Home::Trained { range, .. } = &slot.home {
+                decays[range.clone()].fill(0.0);
+                any = true;
+            }
+        }
+        any.then(|| vector(decays, &self.trained.device()))
     }
 
     /// Returns how many numbers are trained.

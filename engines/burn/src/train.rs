@@ -65,6 +65,7 @@ impl<'a> Training<'a> {
             None => Parameters::new(graph, &Weights::init(graph, candidate.seed), device),
         };
         let network = Network::new(graph, &parameters);
+        let optimizer = Optimizer::new(job.recipe, &parameters);
         let batches = job.recipe.batches(job.train.len());
         let smallest = batches
             .iter()
@@ -85,7 +86,7 @@ impl<'a> Training<'a> {
             reader: RowReader::new(job.train.features, graph.input_shape()),
             network,
             parameters,
-            optimizer: Optimizer::new(job.recipe),
+            optimizer,
             n_steps: (job.recipe.epochs().start * batches.len()) as u64,
         })
     }

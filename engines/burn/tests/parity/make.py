@@ -247,8 +247,14 @@ RECIPE = {
 }
 
 
-def optimizer_of(recipe, parameters):
+def optimizer_of(recipe, network):
+    """Returns the optimiser; a step that is learned is no weight, so that it does not decay."""
     rate, decay = recipe["learning_rate"], recipe["weight_decay"]
+    named = list(network.named_parameters())
+    steps = [value for name, value in named if name.endswith("_step")]
+    parameters = [{"params": [value for name, value in named if not name.endswith("_step")]}]
+    if steps:
+        parameters.append({"params": steps, "weight_decay": 0.0})
     if recipe["optimizer"] == "sgd":
         momentum = {"momentum": recipe["momentum"], "nesterov": recipe["nesterov"]}
         return torch.optim.SGD(parameters, lr=rate, weight_decay=decay, **momentum)
@@ -280,7 +286,7 @@ def run(network, first, recipe, features, labels):
         recipe["batch_size"] = network.ROWS
     network.load_state_dict(first)
     network.train()
-    optimizer = optimizer_of(recipe, network.parameters())
+    optimizer = optimizer_of(recipe, network)
     batches = list(zip(features.split(recipe["batch_size"]), labels.split(recipe["batch_size"])))
     by_epoch, by_step = schedulers_of(recipe, optimizer, len(batches))
     losses, norms = [], []

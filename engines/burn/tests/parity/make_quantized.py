@@ -16,7 +16,9 @@ evaluation, the running ones. Its gradients are those of PyTorch's batch normali
 Rounding is chaotic: a number that lies on a half to the last digit of float32 is rounded up by one
 library and down by another, and from there on nothing agrees. So seeds are tried until no number
 that is rounded comes nearer to a half than `NEAREST` steps in any run, and no step that is learned
-becomes smaller than `LEAST_STEP`; it is printed how near one came. Weights and biases count, since they too differ in the last digits after a step.
+becomes smaller than `LEAST_STEP`; it is printed how near one came. Weights and biases count, since
+they too differ in the last digits after a step. Steps that are learned do not decay: they lie in a
+parameter group of their own.
 """
 
 import json
@@ -170,6 +172,8 @@ class LearnedSteps(nn.Module):
     """A small jet classifier whose steps are learned, those of a batch normalisation too."""
 
     NAME = "learned_steps"
+    # The first seed beyond 1e-4 goes apart under Adam nevertheless.
+    NEAREST = 9e-5
     TEXT = """x = input[6]
 norm = batch_norm(x) @ bias=lsq(7) data_in=lsq(6) weight=lsq(6)
 first = linear(norm, out=8) @ bias=lsq(6) data_in=lsq(5) weight=lsq(4)
@@ -314,10 +318,11 @@ def content_of(kind, seed):
 
 
 def write(kind):
+    nearest = getattr(kind, "NEAREST", NEAREST)
     for seed in range(10_000):
         Watch.nearest, Watch.least_step = 0.5, 1.0
         content = content_of(kind, seed)
-        if Watch.nearest > NEAREST and Watch.least_step > LEAST_STEP:
+        if Watch.nearest > nearest and Watch.least_step > LEAST_STEP:
             break
     text = json.dumps(content, separators=(",", ":")).replace(',"', ',\n"')
     (HERE / f"{kind.NAME}.json").write_text(text + "\n")
