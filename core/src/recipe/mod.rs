@@ -35,7 +35,8 @@ pub struct Recipe {
     pub warmup_epochs: f64,
     /// What makes a step of a gradient.
     pub optimizer: Optimizer,
-    /// L2 for `adam` and `sgd` (added to the gradient), decoupled for `adamw`.
+    /// L2 for `adam` and `sgd` (added to the gradient), decoupled for `adamw`; on all that is trained
+    /// but the learned steps of number formats.
     pub weight_decay: f64,
     /// Momentum of `sgd`.
     pub momentum: f64,
@@ -56,9 +57,9 @@ pub struct Recipe {
     pub patience: Option<usize>,
     /// Every how many steps the loss of a batch is kept; absent means never.
     pub log_every_n_steps: Option<usize>,
-    /// Which epochs, counted from 0, a call trains; absent means all. The learning rate, the order of
-    /// rows and what is reported are those of these epochs in the whole recipe, while the moments of
-    /// an optimiser start at zero.
+    /// Which epochs, counted from 0, a call trains, the end not among them; absent means all. The
+    /// learning rate, the order of rows and what is reported are those of these epochs in the whole
+    /// recipe, while the moments of an optimiser start at zero.
     #[serde(default)]
     pub part: Option<(usize, usize)>,
     /// What changes pictures before they are trained on; rows of numbers have no such changes.
@@ -129,7 +130,7 @@ impl Recipe {
     /// Returns the epochs that a call trains, counted from 0.
     pub fn epochs(&self) -> Range<usize> {
         let (start, end) = self.part.unwrap_or((0, self.max_epochs));
-        start..end.min(self.max_epochs)
+        start..end
     }
 
     /// Returns what makes no sense about the recipe: the name of the key and the reason.
@@ -161,6 +162,13 @@ impl Recipe {
         at_least_one("patience", self.patience.unwrap_or(1))?;
         at_least_one("log_every_n_steps", self.log_every_n_steps.unwrap_or(1))?;
         at_least_one("lr_step_epochs", self.lr_step_epochs.unwrap_or(1))?;
+        if let Some((start, end)) = self.part
+            && !(start < end && end <= self.max_epochs)
+        {
+            let whole = self.max_epochs;
+            let reason = format!("must be some of the {whole} epochs, is {start} to {end}");
+            return Err(("part", reason));
+        }
         for (key, pixels) in [
             ("augment.crop", self.augment.crop),
             ("augment.cutout", self.augment.cutout),
@@ -275,6 +283,8 @@ mod tests {
             reason(|recipe| recipe.gradient_clip_norm = Some(0.0)),
             reason(|recipe| recipe.augment.crop = usize::MAX),
             reason(|recipe| recipe.augment.cutout = PIXELS_MAX + 1),
+            reason(|recipe| recipe.part = Some((3, 3))),
+            reason(|recipe| recipe.part = Some((0, 11))),
             reason(|recipe| recipe.lr_scheduler = LrScheduler::Step),
             reason(|recipe| {
                 recipe.lr_scheduler = LrScheduler::OneCycle;
@@ -291,10 +301,18 @@ mod tests {
         `gradient_clip_norm` must be above 0 and finite, is 0
         `augment.crop` must be at most 32768, is 18446744073709551615
         `augment.cutout` must be at most 32768, is 32769
+        `part` must be some of the 10 epochs, is 3 to 3
+        `part` must be some of the 10 epochs, is 0 to 11
         `lr_step_epochs` is needed where `lr_scheduler` is `step`
         `warmup_epochs` must be 0, since a warm-up is part of `one_cycle`
         ");
         assert_eq!(RECIPE.check(), Ok(()));
+        let last = Recipe {
+            part: Some((9, 10)),
+            ..RECIPE
+        };
+        assert_eq!(last.check(), Ok(()));
+        assert_eq!((last.epochs(), RECIPE.epochs()), (9..10, 0..10));
     }
 
     #[test]
