@@ -76,6 +76,9 @@ pub enum WeightsError {
     },
 }
 
+/// What a learned step is before calibration chooses where it starts.
+pub(crate) const FIRST_STEP: f32 = 1.0;
+
 /// Returns the tensors of a node: name (without the node's) and shape.
 ///
 /// Those of [`is_buffer`] follow the batches; the others are learned, among them the step of an
@@ -149,8 +152,7 @@ impl Weights {
             for (name, shape) in tensors(node) {
                 let size = shape.iter().product();
                 let data = match (name, fan_in) {
-                    // Decided by calibration before it is learned.
-                    (name, _) if name.ends_with(formats::STEP) => vec![1.0],
+                    (name, _) if name.ends_with(formats::STEP) => vec![FIRST_STEP],
                     ("weight" | "running_var", 0) => vec![1.0; size],
                     (_, 0) => vec![0.0; size],
                     _ => {

@@ -1,7 +1,8 @@
 //! Formats that are chosen from the numbers of a trained network.
 //!
 //! A fixed-point format whose `frac_width` is absent, and the first step of one that is learned, are
-//! chosen from the weights and from what the network computes in float32 on some rows.
+//! chosen from the weights and from what the network computes in float32 on some rows. A step that is
+//! exactly 1, as first weights have it, was not chosen yet.
 
 use crate::dataset::FeatureRows;
 use crate::engine::{Engine, EngineError, Placement};
@@ -9,7 +10,7 @@ use crate::formats::{
     FixedPoint, LearnedStep, RangeMethod, frac_width, learned, learns_step, step_of,
 };
 use crate::graph::{Graph, Node, NumberFormat, Op};
-use crate::weights::{Tensor, Weights};
+use crate::weights::{FIRST_STEP, Tensor, Weights};
 
 /// Where and from what formats are chosen.
 #[derive(Clone, Copy)]
@@ -48,7 +49,7 @@ impl Calibration<'_> {
             let float_node = &float.nodes()[idx];
             let name = node.name.clone();
             for (operand, format) in &mut node.annotations.formats {
-                if !is_open(format) {
+                if !is_open(format) || has_step(&weights, &name, operand) {
                     continue;
                 }
                 let numbers = match operand.as_str() {
@@ -102,12 +103,18 @@ impl Calibration<'_> {
     }
 }
 
-/// Returns whether a format is still to be chosen in part.
+/// Returns whether the learned step of an operand was chosen before.
+fn has_step(weights: &Weights, node: &str, operand: &str) -> bool {
+    let step = step_of(operand).and_then(|step| weights.get(&format!("{node}.{step}")));
+    step.is_some_and(|step| step.data != [FIRST_STEP])
+}
+
+/// Returns whether a format may be still to be chosen in part: of a learned step the weights say it.
 pub fn is_open(format: &NumberFormat) -> bool {
     learns_step(format) || format.name == FixedPoint::NAME && format.frac_width.is_none()
 }
 
-/// Returns whether a network has formats that are still to be chosen in part.
+/// Returns whether a network has formats that may be still to be chosen in part, see [`is_open`].
 pub fn has_open(graph: &Graph) -> bool {
     let mut nodes = graph.nodes().iter();
     nodes.any(|node| node.annotations.formats.values().any(is_open))

@@ -52,6 +52,10 @@ fn chosen(text: &str, weight: f32, rows: &[f32]) -> (Graph, Weights) {
             tensor.data.fill(0.0);
         }
     }
+    calibrated(&graph, &weights, rows)
+}
+
+fn calibrated(graph: &Graph, weights: &Weights, rows: &[f32]) -> (Graph, Weights) {
     let calibration = Calibration {
         engine: &Plain,
         placement: &Placement {
@@ -61,7 +65,7 @@ fn chosen(text: &str, weight: f32, rows: &[f32]) -> (Graph, Weights) {
         rows: FeatureRows::Numbers(rows),
         method: RangeMethod::MinMax,
     };
-    calibration.choose(&graph, &weights).unwrap()
+    calibration.choose(graph, weights).unwrap()
 }
 
 fn frac_widths(graph: &Graph) -> Vec<String> {
@@ -138,6 +142,19 @@ fn a_learned_step_starts_where_its_paper_says() {
     // 2 * mean(|x|) / sqrt(most), most 3 and 7.
     assert!((step("a.weight_step") - 1.0 / 3_f32.sqrt()).abs() < 1e-6);
     assert!((step("a.data_in_step") - 2.0 / 7_f32.sqrt()).abs() < 1e-6);
+}
+
+#[test]
+fn a_step_that_was_learned_stays() {
+    let text = "x = input[2]
+        a = linear(x, out=2) @ weight=lsq(3) data_in=lsq(3, unsigned)
+        y = output(a)";
+    let graph: Graph = text.parse().unwrap();
+    let mut weights = Weights::init(&graph, 0);
+    weights.0.get_mut("a.weight_step").unwrap().data = vec![0.125];
+    let (_, weights) = calibrated(&graph, &weights, &[1.0, 0.0, 2.0, 1.0]);
+    assert_eq!(weights.get("a.weight_step").unwrap().data, [0.125]);
+    assert_ne!(weights.get("a.data_in_step").unwrap().data, [1.0]);
 }
 
 #[test]

@@ -7,8 +7,9 @@
 
 use super::InheritError;
 use super::matching::source;
+use crate::formats::STEP;
 use crate::graph::{Graph, GraphError, Node, Op};
-use crate::weights::{Tensor, Weights, tensors};
+use crate::weights::{FIRST_STEP, Tensor, Weights, tensors};
 
 /// A candidate with the batch normalisations that it has taken in put back in.
 pub(super) struct Unfolded {
@@ -85,6 +86,8 @@ impl Unfolded {
                 let data = match (&folded, name) {
                     (Some((weight, _)), "weight") => weight.clone(),
                     (Some((_, bias)), "bias") => bias.clone(),
+                    // It was learned for other numbers.
+                    (Some(_), name) if name.ends_with(STEP) => vec![FIRST_STEP],
                     _ => unfolded
                         .get(&key)
                         .map(|tensor| tensor.data.clone())

@@ -144,6 +144,9 @@ impl Importance {
 /// base, and is folded in float64: under running statistics it computes what they compute one after
 /// the other. What the source notes itself, it has taken in already.
 ///
+/// A learned step is inherited where the operand has the format of the base; elsewhere, and where a
+/// layer was folded anew, it is left for [`crate::calibration`] to choose.
+///
 /// With `net2net`, a candidate that is nowhere narrower computes what the base computes, in
 /// training too but for dropout: a repeated channel goes through the same batch norm, and the
 /// weights of who reads it are split among the copies.
@@ -196,6 +199,7 @@ fn plain(
         seed,
         &mut weights,
     );
+    transfer::transfer_steps(base, base_weights, candidate, &matching, &mut weights);
     Ok(weights)
 }
 

@@ -5,6 +5,7 @@ use super::*;
 use crate::channels::Channels;
 use crate::random::{Purpose, stream};
 use crate::testing::{Statistics, forward, random_graph};
+use crate::weights::FIRST_STEP;
 
 pub(super) const SLICE: How = How {
     inherit: Inherit::Slice,
@@ -351,5 +352,31 @@ proptest! {
             let inherited = inherit(&base, &trained(&base, seed), &narrow, how, seed).unwrap();
             prop_assert!(inherited.check(&narrow).is_ok());
         }
+    }
+}
+
+#[test]
+fn learned_steps_are_inherited_where_the_format_is_the_same() {
+    let with = |formats: [&str; 3]| {
+        let [hidden, relu, last] = formats;
+        graph(&format!(
+            "x = input[3]
+             a = linear(x, out=4) @ weight=lsq({hidden})
+             r = relu(a) @ data_in=lsq({relu})
+             b = linear(r, out=2) @ weight=lsq({last})
+             y = output(b)"
+        ))
+    };
+    let base = with(["4", "4", "4"]);
+    let weights = trained(&base, 3);
+    let same = inherit(&base, &weights, &base, SLICE, 7).unwrap();
+    assert_eq!(same, weights);
+    let other = with(["4", "6", "3"]);
+    let inherited = inherit(&base, &weights, &other, SLICE, 7).unwrap();
+    let step = |weights: &Weights, key: &str| weights.get(key).unwrap().data[0];
+    let of_a = "a.weight_step";
+    assert_eq!(step(&inherited, of_a), step(&weights, of_a));
+    for key in ["r.data_in_step", "b.weight_step"] {
+        assert_eq!(step(&inherited, key), FIRST_STEP, "{key}");
     }
 }

@@ -4,7 +4,7 @@ use rand::RngExt;
 
 use super::choose::Sources;
 use super::matching::{Matching, Pair};
-use crate::formats::STEP;
+use crate::formats::{STEP, learns_step, step_of};
 use crate::graph::{Graph, Op};
 use crate::random::{Purpose, Stream, stream};
 use crate::weights::{Tensor, Weights};
@@ -37,8 +37,8 @@ pub(super) fn transfer(
             let counter = (1 << 32) + *node_idx as u64;
             let mut rng = stream(seed, Purpose::Inherit, counter);
             match &node.op {
-                // A step is one number, however wide the layer.
-                _ if name.ends_with(STEP) => to.data.clone_from(&from.data),
+                // Which formats are the same decides, not channels.
+                _ if name.ends_with(STEP) => {}
                 Op::Linear { .. } if name == "weight" => {
                     move_weight(from, to, &outputs, &inputs, 1, &mut rng);
                 }
@@ -50,6 +50,41 @@ pub(super) fn transfer(
                     move_weight(from, to, &outputs, &inputs, *groups, &mut rng);
                 }
                 _ => move_rows(from, to, &outputs),
+            }
+        }
+    }
+}
+
+/// Takes over the learned steps of operands that a candidate stores in the format of the base.
+///
+/// Nodes of the same name are meant, those without weights too, and for nodes with weights their
+/// sources if any of their numbers come from there.
+pub(super) fn transfer_steps(
+    base: &Graph,
+    base_weights: &Weights,
+    candidate: &Graph,
+    matching: &Matching,
+    weights: &mut Weights,
+) {
+    let pairs = matching
+        .pairs
+        .iter()
+        .map(|pair| (pair.candidate, pair.base));
+    let nodes = candidate.nodes().iter().enumerate();
+    let without = nodes.filter(|(_, node)| !node.op.has_weights());
+    let same = without.filter_map(|(idx, node)| Some((idx, base.index(&node.name)?)));
+    for (idx, source) in pairs.chain(same) {
+        let (node, source) = (&candidate.nodes()[idx], &base.nodes()[source]);
+        for (operand, format) in &node.annotations.formats {
+            if source.annotations.formats.get(operand) != Some(format) {
+                continue;
+            }
+            let Some(step) = step_of(operand).filter(|_| learns_step(format)) else {
+                continue;
+            };
+            if let Some(tensor) = base_weights.get(&format!("{}.{step}", source.name)) {
+                let key = format!("{}.{step}", node.name);
+                weights.0.insert(key, tensor.clone());
             }
         }
     }

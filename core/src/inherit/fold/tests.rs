@@ -158,17 +158,25 @@ fn a_layer_and_its_fold_may_have_other_names_in_the_base() {
 }
 
 #[test]
-fn learned_steps_are_kept() {
+fn a_step_that_was_learned_for_other_numbers_is_chosen_anew() {
     let base = graph(
-        "x = input[3]\na = linear(x, out=4) @ weight=lsq(4)\nn = batch_norm(a)\ny = output(n)",
+        "x = input[3]
+         a = linear(x, out=4) @ weight=lsq(4)
+         n = batch_norm(a)
+         b = linear(n, out=2) @ data_in=lsq(4)
+         y = output(b)",
     );
     let weights = trained(&base, 5);
-    let folded = graph("x = input[3]\na = linear(x, out=4) @ weight=lsq(4) folds=n\ny = output(a)");
-    let inherited = inherit(&base, &weights, &folded, SLICE, 7).unwrap();
-    assert_eq!(
-        numbers(&inherited, "a.weight_step"),
-        numbers(&weights, "a.weight_step")
+    let folded = graph(
+        "x = input[3]
+         a = linear(x, out=4) @ weight=lsq(4) folds=n
+         b = linear(a, out=2) @ data_in=lsq(4)
+         y = output(b)",
     );
+    let inherited = inherit(&base, &weights, &folded, SLICE, 7).unwrap();
+    assert_eq!(numbers(&inherited, "a.weight_step"), [FIRST_STEP]);
+    let of_b = "b.data_in_step";
+    assert_eq!(numbers(&inherited, of_b), numbers(&weights, of_b));
 }
 
 #[test]
