@@ -69,22 +69,24 @@ pub fn frac_width(numbers: &[f32], width: u32, signed: bool, method: RangeMethod
 }
 
 /// Returns the largest fraction width at which no number of a range is beyond the limits by more
-/// than rounding.
+/// than rounding, the smallest there is where every one is too large. Without sign, negative numbers
+/// are beyond them at any, so that they do not count.
 fn holding(least: f32, most: f32, width: u32, signed: bool) -> i32 {
     let magnitude_bits = width as i32 - i32::from(signed);
-    let limits = |frac_width| FixedPoint::checked(width, frac_width, signed).ok();
-    let first = match most.max(-least) > 0.0 {
-        true => magnitude_bits - most.max(-least).log2().ceil() as i32 + 1,
+    let least = if signed { least } else { 0.0 };
+    let largest = most.max(-least);
+    let first = match largest > 0.0 {
+        true => magnitude_bits - largest.log2().ceil() as i32 + 1,
         false => magnitude_bits,
     };
+    let [frac_min, frac_max] = FixedPoint::frac_limits(magnitude_bits);
+    let first = first.clamp(frac_min, frac_max);
     let held = |frac_width: &i32| {
-        limits(*frac_width)
-            .is_some_and(|format| format.passes(most) && (!signed || format.passes(least)))
+        let format = FixedPoint::checked(width, *frac_width, signed);
+        format.is_ok_and(|format| format.passes(most) && format.passes(least))
     };
-    (first - 3..=first)
-        .rev()
-        .find(held)
-        .unwrap_or_else(|| first.clamp(-96, 126))
+    let mut tried = (frac_min.max(first - 3)..=first).rev();
+    tried.find(held).unwrap_or(first)
 }
 
 #[cfg(test)]
@@ -107,6 +109,13 @@ mod tests {
         assert_eq!(min_max(&[15.9], 4, false), -1);
         assert_eq!(min_max(&[0.0, f32::NAN, f32::INFINITY], 4, true), 3);
         assert_eq!(min_max(&[], 4, false), 4);
+        // Without sign what is negative becomes 0 whatever the range is.
+        assert_eq!(min_max(&[0.4, -100.0], 4, false), 5);
+        // Up to the ends of float32, which no 2 bits reach.
+        assert_eq!(min_max(&[f32::MAX], 8, true), -120);
+        assert_eq!(min_max(&[f32::MAX], 2, true), -126);
+        assert_eq!(min_max(&[f32::MAX], 32, false), -95);
+        assert_eq!(min_max(&[f32::from_bits(1)], 8, true), 126);
     }
 
     #[test]

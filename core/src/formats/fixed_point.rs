@@ -74,9 +74,7 @@ impl FixedPoint {
         let limits = [width_min, WIDTH_MAX].map(i64::from);
         in_range(Self::NAME, "width", i64::from(width), limits, reason)?;
         let magnitude_bits = width as i32 - i32::from(signed);
-        let frac_min = (magnitude_bits - EXPONENT_MAX).max(EXPONENT_MIN);
-        let frac_max = -EXPONENT_MIN;
-        let limits = [frac_min, frac_max].map(i64::from);
+        let limits = Self::frac_limits(magnitude_bits).map(i64::from);
         let reason = "so that its numbers are normal in float32";
         in_range(
             Self::NAME,
@@ -96,6 +94,13 @@ impl FixedPoint {
             },
             most: largest_below(1 << magnitude_bits),
         })
+    }
+
+    /// Returns the smallest and the largest fraction width of a number with so many bits beside its
+    /// sign.
+    pub(super) fn frac_limits(magnitude_bits: i32) -> [i32; 2] {
+        let least = magnitude_bits.saturating_sub(EXPONENT_MAX);
+        [least.clamp(EXPONENT_MIN, -EXPONENT_MIN), -EXPONENT_MIN]
     }
 
     /// Returns the bits of a number.
