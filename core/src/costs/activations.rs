@@ -26,7 +26,7 @@ impl Taken<'_> {
 
     fn bits(&self, layout: Layout) -> u64 {
         let bits = self.formats.iter().map(|format| format.bits_of(layout));
-        let float = 32 * layout.len() as u64;
+        let float = (layout.len() as u64).saturating_mul(32);
         match self.is_float {
             true => bits.fold(float, u64::max),
             false => bits.max().unwrap_or(float),

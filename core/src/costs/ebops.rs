@@ -96,15 +96,22 @@ fn per_node(graph: &Graph, mut constants: impl FnMut(&Node, &str, u64) -> Consta
                 let multiplied = scale.bits.saturating_mul(data_in);
                 ebops[idx].multiplications = multiplied.saturating_mul(n_places);
                 let widest = node.annotations.bits("bias").max(scaled);
-                shift.n_nonzero * widest * n_places
+                shift
+                    .n_nonzero
+                    .saturating_mul(widest)
+                    .saturating_mul(n_places)
             }
-            Op::Add => outputs.saturating_mul(node.inputs.len() as u64 - 1) * data_in,
+            Op::Add => {
+                let further = outputs.saturating_mul(node.inputs.len() as u64 - 1);
+                further.saturating_mul(data_in)
+            }
             Op::AvgPool { kernel, .. } => {
-                outputs.saturating_mul(super::product(kernel) - 1) * data_in
+                let further = outputs.saturating_mul(super::product(kernel) - 1);
+                further.saturating_mul(data_in)
             }
             Op::GlobalAvgPool => {
                 let read = super::product(graph.input_shapes(idx)[0]);
-                read.saturating_sub(outputs) * data_in
+                read.saturating_sub(outputs).saturating_mul(data_in)
             }
             _ => continue,
         };
@@ -117,7 +124,7 @@ fn of_layer(layer: &Layer, mut constants: impl FnMut(&str, u64) -> Constants) ->
     let products = weight.bits.saturating_mul(layer.data_in_bits);
     let additions = layer.bias_bits.map_or(0, |bias_bits| {
         let bias = constants("bias", layer.n_channels);
-        bias.n_nonzero * bias_bits.max(layer.sum_bits)
+        bias.n_nonzero.saturating_mul(bias_bits.max(layer.sum_bits))
     });
     Ebops {
         multiplications: products.saturating_mul(layer.n_places),

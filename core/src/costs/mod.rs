@@ -162,9 +162,9 @@ fn flops(graph: &Graph, idx: usize, macs: u64) -> u64 {
         Op::Linear { bias, .. } | Op::Conv2d { bias, .. } => macs
             .saturating_mul(2)
             .saturating_add(if *bias { outputs } else { 0 }),
-        Op::BatchNorm { .. } => 2 * outputs,
+        Op::BatchNorm { .. } => outputs.saturating_mul(2),
         Op::Relu => outputs,
-        Op::Add => outputs * (node.inputs.len() as u64 - 1),
+        Op::Add => outputs.saturating_mul(node.inputs.len() as u64 - 1),
         Op::MaxPool { kernel, .. } | Op::AvgPool { kernel, .. } => {
             outputs.saturating_mul(product(kernel))
         }

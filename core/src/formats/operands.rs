@@ -100,7 +100,9 @@ impl NumberFormat {
         let shared = match probe(self).map(|quantizer| quantizer.shared()) {
             Err(_) | Ok(Shared::Nothing) => 0,
             Ok(Shared::Tensor { bits }) => u64::from(bits),
-            Ok(Shared::Block { size, bits }) => layout.n_blocks(size) as u64 * u64::from(bits),
+            Ok(Shared::Block { size, bits }) => {
+                (layout.n_blocks(size) as u64).saturating_mul(u64::from(bits))
+            }
         };
         numbers.saturating_add(shared)
     }
