@@ -50,7 +50,9 @@ Tasks:
   judge [--keep] [NETWORK...]
                          Compare exported networks with qonnx and hls4ml, which pip installs
   bench [NAME...]        Measure what has a bar: mlp, studies, joint, memory, quantize, six_bits,
-                         train, pictures, ask, load, start, study, rebuild
+                         samplers, train, pictures, ask, load, start, study, rebuild;
+                         `samplers` takes --peers (Optuna and rustuna, which pip installs) and
+                         --problems FILE (other tables)
 
 Examples:
   cargo xtask search

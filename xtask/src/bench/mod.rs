@@ -12,6 +12,7 @@ mod program;
 mod quantize;
 mod rebuild;
 mod report;
+mod samplers;
 mod six_bits;
 mod studies;
 mod training;
@@ -33,13 +34,14 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 13] = [
+const BENCHES: [Bench; 14] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
     bench("joint", &["mlp"], joint::joint),
     bench("memory", &["mlp"], memory::memory),
     bench("quantize", &[], quantize::quantize),
     bench("six_bits", &["mlp"], six_bits::six_bits),
+    bench("samplers", &[], samplers::alone),
     bench("train", &[], training::train),
     bench("pictures", &[], pictures::pictures),
     bench("ask", &[], program::ask),
@@ -57,8 +59,13 @@ const fn bench(
     Bench { name, engines, run }
 }
 
-/// Runs `cargo xtask bench [NAME...]`, all by default.
+/// Runs `cargo xtask bench [NAME...]`, all by default, or `cargo xtask bench samplers OPTION...`.
 pub(crate) fn task(names: &[String]) -> Result<()> {
+    if let Some(options) = samplers::Options::of(names)? {
+        let workspace = Workspace::load()?;
+        let found = samplers::samplers(&workspace, &options)?;
+        return show(&workspace, &found);
+    }
     for name in names {
         if !BENCHES.iter().any(|bench| bench.name == name) {
             let known = BENCHES.map(|bench| bench.name).join(", ");
@@ -78,8 +85,13 @@ pub(crate) fn task(names: &[String]) -> Result<()> {
             found.extend((bench.run)(&workspace)?);
         }
     }
+    show(&workspace, &found)
+}
+
+/// Prints what was found and keeps it.
+fn show(workspace: &Workspace, found: &Found) -> Result<()> {
     print!("{}", found.text());
-    let path = report::write(&workspace, &found)?;
+    let path = report::write(workspace, found)?;
     eprintln!("wrote {}", path.display());
     Ok(())
 }
@@ -117,8 +129,8 @@ mod tests {
         assert!(error.starts_with("unknown bench `trian`"), "{error}");
         assert!(
             error.ends_with(
-                "known: mlp, studies, joint, memory, quantize, six_bits, train, pictures, ask, load, \
-                 start, study, rebuild"
+                "known: mlp, studies, joint, memory, quantize, six_bits, samplers, train, pictures, \
+                 ask, load, start, study, rebuild"
             ),
             "{error}"
         );

@@ -123,7 +123,8 @@ impl Row {
         }
     }
 
-    fn is_held(&self) -> Option<bool> {
+    /// Returns whether the bar is held, if there is one.
+    pub(super) fn is_held(&self) -> Option<bool> {
         self.bar.map(|bar| match bar {
             Bar::AtLeast(least) => self.value >= least,
             Bar::AtMost(most) => self.value <= most,

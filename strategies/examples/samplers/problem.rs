@@ -1,0 +1,205 @@
+//! Table problems: dimensions, their kinds, objective columns, and the values of every point.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use firebrick_core::Json;
+use firebrick_core::objective::Direction;
+use firebrick_core::space::{Domain, Parameter, Space};
+use firebrick_core::value::{Params, Value};
+use serde::Deserialize;
+use serde_json::json;
+
+/// A problem as the file of problems describes it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    name: String,
+    /// The file of the table: a head, then a line a point.
+    table: String,
+    /// The column that has one digit a dimension (`0` to `9`, then `a` to `z`).
+    key: String,
+    dimensions: Vec<Dimension>,
+    objectives: Vec<Column>,
+}
+
+/// One dimension.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Dimension {
+    /// The name of its parameter; by default its place, as `p0`.
+    #[serde(default)]
+    name: Option<String>,
+    kind: DimensionKind,
+    /// How many values it has.
+    size: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum DimensionKind {
+    /// Values without an order.
+    Categorical,
+    /// Values in an order.
+    Ordinal,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Column {
+    column: String,
+    direction: Direction,
+}
+
+/// A problem with its table.
+pub(crate) struct Problem {
+    pub(crate) name: String,
+    pub(crate) space: Space,
+    pub(crate) directions: Vec<Direction>,
+    /// The values of every point, the last dimension changing fastest.
+    pub(crate) values: Vec<Vec<f64>>,
+}
+
+impl Problem {
+    /// Reads all problems of a file whose tables are in a folder; says which tables are missing.
+    pub(crate) fn read_all(problems: &Path, folder: &Path) -> Result<Vec<Self>, String> {
+        let text = read(problems)?;
+        let descriptions: Vec<Description> = serde_json::from_str(&text)
+            .map_err(|error| format!("{}: {error}", problems.display()))?;
+        let mut all = Vec::new();
+        for description in descriptions {
+            let path = folder.join(&description.table);
+            if !path.exists() {
+                eprintln!("skipped `{}`: no {}", description.name, path.display());
+                continue;
+            }
+            all.push(description.with_table(&path)?);
+        }
+        Ok(all)
+    }
+
+    /// Returns the row of a point.
+    pub(crate) fn row(&self, params: &Params) -> Option<usize> {
+        let mut row = 0;
+        for parameter in self.space.parameters() {
+            let idx = parameter.domain.index(params.get(&parameter.name)?)?;
+            row = row * parameter.domain.size()? + idx;
+        }
+        usize::try_from(row).ok()
+    }
+
+    /// Returns after how many evaluations the problem is scored.
+    pub(crate) fn marks(&self) -> [usize; 3] {
+        match self.directions.len() {
+            1 => [25, 50, 100],
+            _ => [50, 100, 200],
+        }
+    }
+
+    /// Returns the problem as peers read it.
+    pub(crate) fn for_peers(&self) -> Json {
+        let dimensions: Vec<Json> = self
+            .space
+            .parameters()
+            .iter()
+            .map(|parameter| {
+                json!({
+                    "name": parameter.name,
+                    "is_ordered": matches!(parameter.domain, Domain::Ordinal { .. }),
+                    "size": parameter.domain.size(),
+                })
+            })
+            .collect();
+        json!({
+            "name": self.name,
+            "dimensions": dimensions,
+            "directions": self.directions,
+            "budget": self.marks()[2],
+            "values": self.values,
+        })
+    }
+}
+
+impl Description {
+    fn with_table(self, path: &Path) -> Result<Problem, String> {
+        let at = |reason: String| format!("{}: {reason}", path.display());
+        let text = read(path)?;
+        let mut lines = text.lines();
+        let head: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
+        let column = |name: &str| {
+            let place = head.iter().position(|cell| cell.trim() == name);
+            place.ok_or_else(|| at(format!("has no column `{name}`")))
+        };
+        let key = column(&self.key)?;
+        let columns: Vec<usize> = self
+            .objectives
+            .iter()
+            .map(|objective| column(&objective.column))
+            .collect::<Result<_, _>>()?;
+        let mut rows: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+        for (idx, line) in lines.enumerate() {
+            let cells: Vec<&str> = line.split(',').collect();
+            let cell = |column: usize| cells.get(column).copied().unwrap_or_default().trim();
+            let wrong = |reason: &str| at(format!("line {}: {reason}", idx + 2));
+            let row = self.row(cell(key)).ok_or_else(|| {
+                wrong(&format!(
+                    "`{}` is no point of the {} dimensions",
+                    cell(key),
+                    self.dimensions.len()
+                ))
+            })?;
+            let values: Vec<f64> = columns
+                .iter()
+                .map(|column| cell(*column).parse::<f64>())
+                .collect::<Result<_, _>>()
+                .map_err(|error| wrong(&error.to_string()))?;
+            if rows.insert(row, values).is_some() {
+                return Err(wrong(&format!("the point `{}` comes twice", cell(key))));
+            }
+        }
+        let space = self.space().map_err(at)?;
+        if Some(rows.len() as u128) != space.size() {
+            return Err(at(format!(
+                "has {} points, the dimensions have {:?}",
+                rows.len(),
+                space.size()
+            )));
+        }
+        Ok(Problem {
+            name: self.name,
+            space,
+            directions: self.objectives.iter().map(|one| one.direction).collect(),
+            values: rows.into_values().collect(),
+        })
+    }
+
+    fn row(&self, key: &str) -> Option<u64> {
+        let mut digits = key.chars();
+        let row = self.dimensions.iter().try_fold(0, |row, dimension| {
+            let digit = u64::from(digits.next()?.to_digit(36)?);
+            (digit < dimension.size).then_some(row * dimension.size + digit)
+        })?;
+        digits.next().is_none().then_some(row)
+    }
+
+    fn space(&self) -> Result<Space, String> {
+        let parameter = |(idx, dimension): (usize, &Dimension)| {
+            let choices = (0..dimension.size as i64).map(Value::Int).collect();
+            let name = dimension.name.clone();
+            Parameter {
+                name: name.unwrap_or_else(|| format!("p{idx}")),
+                domain: match dimension.kind {
+                    DimensionKind::Categorical => Domain::Categorical { choices },
+                    DimensionKind::Ordinal => Domain::Ordinal { choices },
+                },
+                condition: None,
+            }
+        };
+        Space::new(self.dimensions.iter().enumerate().map(parameter).collect())
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn read(path: &Path) -> Result<String, String> {
+    std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))
+}

@@ -1,0 +1,180 @@
+//! The CPU time of asking for a trial.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use cpu_time::ThreadTime;
+use firebrick_core::objective::Direction;
+use firebrick_core::space::{Domain, Parameter, Space};
+use firebrick_core::strategy::{StrategyError, Study};
+use firebrick_core::trial::{Outcome, Trial};
+use firebrick_core::value::{Params, Value};
+use serde_json::json;
+
+use crate::run::{make, strategies};
+
+/// How often a case is measured; the median counts.
+const N_ROUNDS: usize = 7;
+
+/// Prints the time of asking and telling for every strategy, number of trials, parameters and
+/// objectives, and of the whole of a space of 512 points by `brute`.
+pub(crate) fn speed() -> Result<(), String> {
+    for (label, name, settings) in strategies() {
+        for n_trials in [100, 1_000, 10_000] {
+            for (n_parameters, n_objectives) in [(6, 1), (6, 2), (20, 1), (20, 2)] {
+                let study = Study {
+                    space: mixed(n_parameters)?,
+                    directions: vec![Direction::Minimize; n_objectives],
+                    seed: 0,
+                    n_trials: Some(2 * n_trials),
+                };
+                let ms = make(name, &settings, &study)
+                    .and_then(|strategy| ask_ms(strategy, &study, n_trials));
+                match ms {
+                    Ok(ms) => println!(
+                        "{}",
+                        json!({
+                            "sampler": label, "n_trials": n_trials, "n_parameters": n_parameters,
+                            "n_objectives": n_objectives, "ask_ms": ms,
+                        })
+                    ),
+                    Err(error) => {
+                        eprintln!("skipped the speed of `{label}`: {error}");
+                        break;
+                    }
+                }
+            }
+        }
+    }
+    brute()
+}
+
+/// Returns the CPU time of an ask and the tell that follows it, after some trials at random points.
+fn ask_ms(
+    mut strategy: Box<dyn firebrick_core::strategy::Strategy>,
+    study: &Study,
+    n_trials: u64,
+) -> Result<f64, StrategyError> {
+    let mut random = make("random", &serde_json::Value::Null, study)?;
+    let numbers: Vec<u64> = (0..n_trials).collect();
+    let points = random.ask(&numbers)?;
+    let n_objectives = study.directions.len();
+    let told: Vec<Trial> = numbers
+        .into_iter()
+        .zip(points)
+        .map(|(number, params)| finished(&study.space, number, params, n_objectives))
+        .collect();
+    strategy.tell(&told)?;
+    let mut number = n_trials;
+    let n_asks = (n_trials / 20).clamp(1, 50);
+    let mut times = Vec::new();
+    for _ in 0..=N_ROUNDS {
+        let start = ThreadTime::now();
+        for _ in 0..n_asks {
+            let Some(params) = strategy.ask(&[number])?.pop() else {
+                return Err(StrategyError::Other("the space is used up".to_owned()));
+            };
+            strategy.tell(&[finished(&study.space, number, params, n_objectives)])?;
+            number += 1;
+        }
+        times.push(start.elapsed().as_secs_f64() * 1e3 / n_asks as f64);
+    }
+    // The first round pays for what is made once.
+    times.remove(0);
+    times.sort_by(f64::total_cmp);
+    Ok(times[times.len() / 2])
+}
+
+/// Returns a finished trial whose objectives are near to opposite corners of the space.
+fn finished(space: &Space, number: u64, params: Params, n_objectives: usize) -> Trial {
+    let coordinate = |parameter: &Parameter| match (&parameter.domain, params.get(&parameter.name))
+    {
+        (Domain::Float { .. }, Some(value)) => value
+            .as_f64()
+            .map_or(0.0, |value| 1.0 + value.log10() / 5.0),
+        (domain, Some(value)) => {
+            let last = domain.size().unwrap_or(2).saturating_sub(1) as f64;
+            domain.index(value).map_or(0.0, |idx| idx as f64 / last)
+        }
+        (_, None) => 0.0,
+    };
+    let corners = [0.25, 0.75].map(|corner: f64| {
+        let parameters = space.parameters().iter();
+        parameters
+            .map(|parameter| (coordinate(parameter) - corner).powi(2))
+            .sum()
+    });
+    Trial {
+        number,
+        outcome: Outcome::Complete {
+            values: corners[..n_objectives].to_vec(),
+        },
+        params,
+        metrics: BTreeMap::new(),
+        intermediate: Vec::new(),
+    }
+}
+
+/// Prints how long `brute` takes for all points of the space of VGG7: 2 * 4^4 = 512.
+fn brute() -> Result<(), String> {
+    let choices = |n: i64| Domain::Ordinal {
+        choices: (0..n).map(Value::Int).collect(),
+    };
+    let space = space([2, 4, 4, 4, 4].map(choices).to_vec())?;
+    let study = Study {
+        space,
+        directions: vec![Direction::Minimize],
+        seed: 0,
+        n_trials: None,
+    };
+    let all = || -> Result<(f64, usize, usize), StrategyError> {
+        let mut strategy = make("brute", &serde_json::Value::Null, &study)?;
+        let mut proposals = Vec::new();
+        let start = ThreadTime::now();
+        while let Some(params) = strategy.ask(&[proposals.len() as u64])?.pop() {
+            let number = proposals.len() as u64;
+            proposals.push(params.clone());
+            strategy.tell(&[finished(&study.space, number, params, 1)])?;
+        }
+        let ms = start.elapsed().as_secs_f64() * 1e3;
+        let distinct: BTreeSet<&Params> = proposals.iter().collect();
+        Ok((ms, proposals.len(), distinct.len()))
+    };
+    let (ms, n_proposed, n_distinct) = all().map_err(|error| error.to_string())?;
+    let line = json!({
+        "brute_ms": ms, "n_proposed": n_proposed, "n_distinct": n_distinct,
+    });
+    println!("{line}");
+    Ok(())
+}
+
+/// A third each of choices of 4, whole numbers from 1 to 32, and logarithmic real numbers.
+fn mixed(n_parameters: usize) -> Result<Space, String> {
+    let domain = |idx: usize| match idx % 3 {
+        0 => Domain::Categorical {
+            choices: (0..4).map(Value::Int).collect(),
+        },
+        1 => Domain::Int {
+            low: 1,
+            high: 32,
+            step: 1,
+            log: false,
+        },
+        _ => Domain::Float {
+            low: 1e-5,
+            high: 1.0,
+            step: None,
+            log: true,
+        },
+    };
+    space((0..n_parameters).map(domain).collect())
+}
+
+fn space(domains: Vec<Domain>) -> Result<Space, String> {
+    let parameter = |(idx, domain)| Parameter {
+        name: format!("p{idx}"),
+        domain,
+        condition: None,
+    };
+    Space::new(domains.into_iter().enumerate().map(parameter).collect())
+        .map_err(|error| error.to_string())
+}
