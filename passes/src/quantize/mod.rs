@@ -56,7 +56,8 @@ register_pass!("quantize"; QuantizeArgs => Quantize);
 ///   never negative.
 /// - `*_exponent_width`, `*_exponent_bias`, `*_exponent_bias_width`, `*_block_size`: as the format
 ///   has them. Blocks run along the channels, and the last one of a run may be shorter, which
-///   stores what zeros behind it would; a list such as `[1, 16]` stands for its last number.
+///   stores what zeros behind it would; a list such as `[1, 16]` stands for its last number,
+///   and -1 for all channels.
 /// - `weight_scale`, `bias_scale`: what the levels of `binary` and `ternary` are multiplied with,
 ///   `one`, `mean` or `power_of_two`; of MASE's fields `*_scaling_factor` and `*_bipolar` say so.
 ///   What is read has `one`, since a mean over all rows would make a row depend on those beside it.

@@ -132,19 +132,19 @@ pub(super) const PRESETS: [Preset; 34] = [
     ),
     minifloat(
         "minifloat6_e3m2",
-        "IEEE-like 6-bit floats without infinities, all else 8.",
+        "IEEE-like 6-bit floats without infinities, 8 where there is one number a channel.",
         6,
         3,
     ),
     minifloat(
         "minifloat6_e2m3",
-        "IEEE-like 6-bit floats without infinities, all else 8.",
+        "IEEE-like 6-bit floats without infinities, 8 where there is one number a channel.",
         6,
         2,
     ),
     minifloat(
         "minifloat4_e2m1",
-        "IEEE-like 4-bit floats without infinities, all else 8.",
+        "IEEE-like 4-bit floats without infinities, 8 where there is one number a channel.",
         4,
         2,
     ),

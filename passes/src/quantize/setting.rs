@@ -161,9 +161,23 @@ fn preset(format: &Json, fields: &Map<String, Json>) -> Result<&'static Preset, 
     let name = text("format", format)?;
     let found = PRESETS.iter().find(|preset| preset.name == name);
     found.ok_or_else(|| {
-        let names = PRESETS.iter().map(|preset| preset.name);
-        let known: Vec<&str> = names.clone().collect();
-        unknown("format", name, did_you_mean(name, names), &known)
+        if names().contains(&name) {
+            let instead =
+                "which is no preset: give it as `name`, with fields such as `weight_width`";
+            return format!("`format` is \"{name}\", {instead}");
+        }
+        let presets = PRESETS.iter().map(|preset| preset.name);
+        let family: Vec<&str> = presets
+            .clone()
+            .filter(|preset| !name.is_empty() && family(preset) == family(name))
+            .collect();
+        match family.is_empty() {
+            true => {
+                let nearest = did_you_mean(name, presets.clone());
+                unknown("format", name, nearest, &presets.collect::<Vec<&str>>())
+            }
+            false => unknown("format", name, None, &family),
+        }
     })
 }
 
@@ -175,6 +189,11 @@ fn named(name: &Json, fields: &Map<String, Json>, is_mase: bool) -> Result<Named
     let alias = ALIASES.iter().find(|(alias, _)| *alias == name);
     let meant = alias.map_or(name, |(_, meant)| meant);
     let Some(known) = Quantizer::NAMES.iter().find(|known| **known == meant) else {
+        if PRESETS.iter().any(|preset| preset.name == name) {
+            return Err(format!(
+                "`name` is \"{name}\", which is a preset: give it as `format`, which says all"
+            ));
+        }
         let names = names();
         let nearest = did_you_mean(name, names.iter().copied());
         return Err(unknown("name", name, nearest, &names));
@@ -196,6 +215,12 @@ fn named(name: &Json, fields: &Map<String, Json>, is_mase: bool) -> Result<Named
         stored.take_if(|stored| *stored == Stored::default());
     }
     named.fault().map_or(Ok(named), Err)
+}
+
+/// Returns a name without the width at its end, in small letters.
+fn family(name: &str) -> String {
+    let family = name.trim_end_matches(|end: char| end.is_ascii_digit());
+    family.to_ascii_lowercase()
 }
 
 /// Returns the names of all formats, other names included.

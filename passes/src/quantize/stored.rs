@@ -155,22 +155,26 @@ fn whole(written: &str, value: &Json, least: i64, most: i64) -> Result<i64, Stri
     let number = number.filter(|number| (least..=most).contains(number));
     number.ok_or_else(|| {
         let limits = match most > i64::from(i32::MAX) {
-            true => format!("from {least}"),
+            // Why 0 is none, the format says.
+            true => "from 1".to_owned(),
             false => format!("from {least} to {most}"),
         };
         format!("`{written}` is {value}, expected a whole number {limits}")
     })
 }
 
-/// Reads a number, or MASE's shape of a block: right-aligned sizes, all but the last 1.
+/// Reads a number, or MASE's shape of a block: right-aligned sizes, all but the last 1. As there, -1
+/// is the whole dimension, as is everything that is larger.
 fn block_size(written: &str, value: &Json) -> Result<u32, String> {
+    let size = |value: &Json| match value.as_i64() {
+        Some(-1) => Ok(u32::MAX),
+        _ => whole(written, value, 0, i64::from(u32::MAX)).map(|size| size as u32),
+    };
     let Some(sizes) = value.as_array() else {
-        return Ok(whole(written, value, 0, i64::from(u32::MAX))? as u32);
+        return size(value);
     };
     match sizes.split_last() {
-        Some((last, others)) if others.iter().all(|size| *size == 1) => {
-            Ok(whole(written, last, 0, i64::from(u32::MAX))? as u32)
-        }
+        Some((last, others)) if others.iter().all(|size| *size == 1) => size(last),
         _ => Err(format!(
             "`{written}` is {value}, but blocks run along the channels alone: expected a number, \
              or a list whose others are 1"

@@ -324,7 +324,10 @@ fn settings_that_make_no_sense_are_refused() {
     let messages = [
         error(&json!({ "a": "int8" })),
         error(&json!({ "a": { "format": "int9" } })),
+        error(&json!({ "a": { "format": "LSQ8" } })),
+        error(&json!({ "a": { "format": "integer" } })),
         error(&json!({ "a": { "format": "bfloat" } })),
+        error(&json!({ "a": { "name": "int8" } })),
         error(&json!({ "a": { "format": "int8", "weight_width": 4 } })),
         error(&json!({ "a": { "format": "int8", "name": "integer" } })),
         error(&json!({ "a": { "wieght_width": 4 } })),
@@ -348,8 +351,11 @@ fn settings_that_make_no_sense_are_refused() {
     ];
     assert_snapshot!(messages.join("\n"), @r#"
     `a`: expected a table such as {"format": "int8"}, found "int8"
-    `a`: `format` is "int9", which is not known, did you mean `int2`?
+    `a`: `format` is "int9", expected one of int2, int3, int4, int5, int6, int7, int8, int10, int12, int16
+    `a`: `format` is "LSQ8", expected one of lsq2, lsq3, lsq4, lsq6, lsq8
+    `a`: `format` is "integer", which is no preset: give it as `name`, with fields such as `weight_width`
     `a`: `format` is "bfloat", expected one of float32, int2, int3, int4, int5, int6, int7, int8, int10, int12, int16, lsq2, lsq3, lsq4, lsq6, lsq8, binary, ternary, fp8_e4m3, fp8_e5m2, minifloat8_e4m3, minifloat6_e3m2, minifloat6_e2m3, minifloat4_e2m1, mxfp8_e4m3, mxfp8_e5m2, mxfp6_e3m2, mxfp6_e2m3, mxfp4, mxint8, msfp12, log4, log5, log6
+    `a`: `name` is "int8", which is a preset: give it as `format`, which says all
     `a`: `weight_width` has no effect beside `format`, which says all
     `a`: `format` and `name` exclude each other
     `a`: unknown field `wieght_width`, expected `format`, or `name` and fields such as `weight_width` and `data_in_frac_width`, or `bypass`, `arithmetic` or `config`
@@ -362,8 +368,8 @@ fn settings_that_make_no_sense_are_refused() {
     `a`: `name` is "binary_residual", but that adds up several binary networks, which is another network
     `a`: `weight_stochastic` is true, but numbers are not stored at random here: the same network always computes the same
     `a`: `integer` needs `data_in_width`
-    `a`: `weight_width` is 4.5, expected a whole number from 0
-    `a`: `weight_width` is -1, expected a whole number from 0
+    `a`: `weight_width` is 4.5, expected a whole number from 1
+    `a`: `weight_width` is -1, expected a whole number from 1
     `a`: `weight_signed` is 1, expected true or false
     `a`: `integer` has no `weight_bipolar`
     `a`: `weight_scale` is "median", expected `one` or `mean` or `power_of_two`
@@ -444,6 +450,9 @@ fn blocks_and_exponents_are_said_as_mase_says_them() {
         "weight_block_size": [1, 16], "bias_width": 8, "bias_exponent_width": 8,
         "bias_block_size": [16], "arithmetic": "mase",
     })), @"a: bias=block_fp(8, exponent_width=8, block_size=16, mase) weight=block_fp(6, exponent_width=8, block_size=16, mase)");
+    // The whole dimension.
+    let whole = json!({ "name": "block_fp", "weight_width": 4, "weight_block_size": [1, -1] });
+    assert!(found(whole).contains("block_size=4294967295"));
     assert_snapshot!(found(json!({
         "name": "block_log", "weight_width": 6, "weight_exponent_bias_width": 4,
         "weight_block_size": 8,
@@ -469,7 +478,7 @@ fn what_a_format_has_not_is_refused_whichever_it_is() {
         found(json!({ "name": "integer", "weight_width": 8, "weight_exponent_width": 4 })),
         found(json!({ "name": "minifloat_ieee", "weight_width": 8, "weight_exponent_width": 9 })),
         found(json!({ "name": "fp8_e4m3", "bias_frac_width": 4 })),
-        found(json!({ "name": "block_fp", "weight_width": 4, "weight_block_size": -1 })),
+        found(json!({ "name": "block_fp", "weight_width": 4, "weight_block_size": -2 })),
     ];
     assert_snapshot!(messages.join("\n"), @r#"
     node `a`: can't have `weight` quantised: number format `binary` has `width` 8
@@ -479,6 +488,6 @@ fn what_a_format_has_not_is_refused_whichever_it_is() {
     node `a`: can't have `weight` quantised: number format `integer` has no `exponent_width`
     node `a`: can't have `weight` quantised: number format `minifloat_ieee` has `exponent_width` 9
     node `a`: can't have `bias` quantised: number format `fp8_e4m3` has no `frac_width`
-    `a`: `weight_block_size` is -1, expected a whole number from 0
+    `a`: `weight_block_size` is -2, expected a whole number from 1
     "#);
 }
