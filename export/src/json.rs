@@ -24,12 +24,15 @@
 //! A tensor has `shape` (outermost first; linear `[out, in]`, convolution `[out, in / groups, height,
 //! width]`), and where its format is fixed point `grid` and `integers`, in row-major order, each
 //! meaning itself times `2^-frac_width`; elsewhere `numbers`. Those of a batch normalisation are
-//! the scale (`weight`) and shift (`bias`) that remain of it.
+//! the scale (`weight`) and shift (`bias`) that remain of it. The learned step of an operand is a tensor
+//! of one number, `data_in_step` for `data_in`.
 
 use std::collections::BTreeMap;
 
 use firebrick_core::costs::{Cost, Costs};
+use firebrick_core::formats::STEP;
 use firebrick_core::graph::{NumberFormat, Op};
+use firebrick_core::weights;
 use serde::Serialize;
 
 use crate::error::ExportError;
@@ -81,6 +84,17 @@ struct Numbers {
     bits: u32,
 }
 
+impl Tensor {
+    fn of_numbers(tensor: &weights::Tensor) -> Self {
+        Self {
+            shape: tensor.shape.clone(),
+            grid: None,
+            integers: None,
+            numbers: Some(tensor.data.clone()),
+        }
+    }
+}
+
 /// Returns a network as JSON.
 pub(crate) fn write(
     network: &Network<'_>,
@@ -98,6 +112,11 @@ pub(crate) fn write(
         for operand in ["weight", "bias"] {
             if let Some(tensor) = tensor(network, idx, operand)? {
                 tensors.insert(operand, tensor);
+            }
+        }
+        for (name, _) in weights::tensors(node) {
+            if let Some(step) = network.tensor(node, name).filter(|_| name.ends_with(STEP)) {
+                tensors.insert(name, Tensor::of_numbers(step));
             }
         }
         let whole = integers.map(|integers| &integers.nodes()[idx]);

@@ -64,6 +64,14 @@ pub(crate) struct Picture<'a, T> {
 }
 
 impl Window {
+    pub(crate) fn new(kernel: &[usize; 2], stride: &[usize; 2], padding: &[usize; 2]) -> Self {
+        Self {
+            kernel: *kernel,
+            stride: *stride,
+            padding: *padding,
+        }
+    }
+
     /// Returns the window that covers a whole plane.
     pub(crate) fn whole(size: [usize; 2]) -> Self {
         Self {

@@ -176,10 +176,10 @@ fn export_qonnx(
     }
     obstacles.extend(hls4ml::obstacles(network.graph, integers.as_ref()));
     if obstacles.is_empty() {
-        let project = file_name.split('.').next().unwrap_or(file_name);
+        let project = project_name(file_name);
         exported.hls4ml_config = Some(hls4ml::config(
             file_name,
-            project,
+            &project,
             network.graph,
             model.graph.as_ref().map_or(&[], |graph| &graph.node),
         ));
@@ -191,6 +191,16 @@ fn export_qonnx(
             .extend(obstacles.map(|why| format!("{what}: {why}")));
     }
     Ok(exported)
+}
+
+/// Returns the beginning of a file's name as a name that C++ takes for a function.
+fn project_name(file_name: &str) -> String {
+    let stem = file_name.split('.').next().unwrap_or_default();
+    let mut name = stem.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
+    if !name.starts_with(|first: char| first.is_ascii_alphabetic()) {
+        name.insert_str(0, "network_");
+    }
+    name
 }
 
 impl Exported {

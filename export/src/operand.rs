@@ -40,7 +40,15 @@ impl<'a> Network<'a> {
     /// normalisation is its scale or shift. `None` where there is none, as without bias.
     pub(crate) fn stored(&self, node: &Node, operand: &str) -> Result<Option<Tensor>, ExportError> {
         let stored = formats::stored(node, operand, self.weights);
-        stored.map_err(|source| of_operand(node, operand, source))
+        let stored = stored.map_err(|source| of_operand(node, operand, source))?;
+        let mut numbers = stored.iter().flat_map(|tensor| &tensor.data);
+        // Finite weights may come to what is not: the scale of a variance below zero.
+        if let Some(number) = numbers.find(|number| !number.is_finite()) {
+            let reason = format!("has a number that is stored as {number}");
+            let hint = "is a running variance below 0? Export what `firebrick train` wrote";
+            return Err(refused(node, Some(operand), reason, Some(hint)));
+        }
+        Ok(stored)
     }
 
     /// Returns a tensor of the checkpoint, as it is.

@@ -81,7 +81,7 @@ impl<'a> Reference<'a> {
                 groups,
                 ..
             } => {
-                let window = window(kernel, stride, padding);
+                let window = Window::new(kernel, stride, padding);
                 kernels::conv2d(picture(), weight, bias, window, *groups)
             }
             Op::BatchNorm { .. } => kernels::affine(x, weight, bias),
@@ -90,12 +90,12 @@ impl<'a> Reference<'a> {
                 kernel,
                 stride,
                 padding,
-            } => kernels::max_pool(picture(), window(kernel, stride, padding)),
+            } => kernels::max_pool(picture(), Window::new(kernel, stride, padding)),
             Op::AvgPool {
                 kernel,
                 stride,
                 padding,
-            } => mean(picture(), window(kernel, stride, padding)),
+            } => mean(picture(), Window::new(kernel, stride, padding)),
             Op::GlobalAvgPool => mean(picture(), Window::whole([shape[1], shape[2]])),
             Op::Add => {
                 let mut sum = x.to_vec();
@@ -126,12 +126,4 @@ impl Node {
 fn mean(x: Picture<'_, f64>, window: Window) -> Vec<f64> {
     let sums = kernels::sum_pool(x, window).into_iter();
     sums.map(|sum| sum / window.size() as f64).collect()
-}
-
-pub(crate) fn window(kernel: &[usize; 2], stride: &[usize; 2], padding: &[usize; 2]) -> Window {
-    Window {
-        kernel: *kernel,
-        stride: *stride,
-        padding: *padding,
-    }
 }

@@ -356,6 +356,13 @@ fn the_configuration_names_the_file_and_its_layers() {
 }
 
 #[test]
+fn projects_have_names_that_cpp_takes() {
+    let names = ["best.qonnx.onnx", "trial-12.onnx", "12.onnx", ".onnx"];
+    let names = names.map(crate::project_name);
+    assert_eq!(names, ["best", "trial_12", "network_12", "network_"]);
+}
+
+#[test]
 fn qonnx_refuses_what_it_has_no_operation_for() {
     let with = |format: &str| {
         let text = format!(
@@ -523,6 +530,31 @@ fn json_says_all_there_is() {
         8
     );
     assert!(file["nodes"][1]["tensors"]["weight"]["integers"].is_null());
+}
+
+#[test]
+fn json_has_the_steps_that_were_learned() {
+    let text = "x = input[2]\na = linear(x, out=1, bias=false) @ data_in=lsq(4) weight=lsq(3)\ny = output(a)";
+    let (graph, weights) = network(text);
+    let file = export(&graph, &weights, Format::Json, "a.json").unwrap().file;
+    let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
+    for step in ["data_in_step", "weight_step"] {
+        let numbers: Vec<f32> =
+            serde_json::from_value(file["nodes"][1]["tensors"][step]["numbers"].clone()).unwrap();
+        assert_eq!(numbers, weights.get(&format!("a.{step}")).unwrap().data);
+    }
+}
+
+#[test]
+fn refuses_what_finite_weights_come_to_beyond_numbers() {
+    let text = "x = input[1]\nn = batch_norm(x) @ weight=integer(8, 5)\ny = output(n)";
+    let (graph, mut weights) = network(text);
+    weights.0.get_mut("n.running_var").unwrap().data = vec![-1.0];
+    for format in [Format::Json, Format::Safetensors] {
+        let error = export(&graph, &weights, format, "a").unwrap_err();
+        let expected = "node `n` (batch_norm) can't be exported: `weight` has a number that is stored as NaN";
+        assert_eq!(error.to_string(), expected);
+    }
 }
 
 #[test]

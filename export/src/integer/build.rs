@@ -141,7 +141,7 @@ impl Layer<'_> {
                 let op = IntegerOp::Conv2d {
                     weight,
                     bias,
-                    window: window(kernel, stride, padding),
+                    window: Window::new(kernel, stride, padding),
                     groups: *groups,
                 };
                 (op, value)
@@ -156,13 +156,13 @@ impl Layer<'_> {
                 padding,
             } => {
                 let value = self.input(0)?;
-                (IntegerOp::MaxPool(window(kernel, stride, padding)), value)
+                (IntegerOp::MaxPool(Window::new(kernel, stride, padding)), value)
             }
             Op::AvgPool {
                 kernel,
                 stride,
                 padding,
-            } => self.mean(window(kernel, stride, padding))?,
+            } => self.mean(Window::new(kernel, stride, padding))?,
             Op::GlobalAvgPool => {
                 let places = [self.shapes[0][1], self.shapes[0][2]];
                 self.mean(Window::whole(places))?
@@ -319,13 +319,5 @@ impl Layer<'_> {
             });
         }
         Ok((factors, values))
-    }
-}
-
-fn window(kernel: &[usize; 2], stride: &[usize; 2], padding: &[usize; 2]) -> Window {
-    Window {
-        kernel: *kernel,
-        stride: *stride,
-        padding: *padding,
     }
 }
