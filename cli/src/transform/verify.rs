@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Result, anyhow};
 use firebrick_core::Json;
-use firebrick_core::formats::{self, operands};
+use firebrick_core::formats::{self, Shared, operands};
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::Table;
 use firebrick_core::weights::Weights;
@@ -16,7 +16,9 @@ struct Stored {
     operand: &'static str,
     /// The format in its text form.
     format: String,
-    width: u32,
+    /// How many values the bits of a number tell apart; absent where blocks of them have ranges of
+    /// their own.
+    possible: Option<u64>,
     numbers: usize,
     /// Values that differ; both zeroes are one.
     distinct: usize,
@@ -35,7 +37,7 @@ impl Verified {
     /// Stores the weights of a network in its formats and counts.
     ///
     /// # Errors
-    /// If a format is still open, or stores more values than its bits have.
+    /// If a format is still open.
     pub(super) fn of(base: &Graph, graph: &Graph, weights: &Weights) -> Result<Self> {
         let mut all = Vec::new();
         let mut changed: BTreeMap<&'static str, [usize; 2]> = BTreeMap::new();
@@ -51,6 +53,9 @@ impl Verified {
                 let Some(float) = formats::learned(node, operand, weights) else {
                     continue;
                 };
+                let quantizer = formats::quantizer(node, operand, weights).map_err(here)?;
+                let shared = quantizer.map(|quantizer| quantizer.shared());
+                let has_blocks = matches!(shared, Some(Shared::Block { .. }));
                 let tensor = formats::stored(node, operand, weights).map_err(here)?;
                 let data = tensor.map(|tensor| tensor.data).unwrap_or_default();
                 let off = data.iter().zip(&float.data);
@@ -59,7 +64,7 @@ impl Verified {
                     node: node.name.clone(),
                     operand,
                     format: format.to_string(),
-                    width: format.width,
+                    possible: (!has_blocks).then(|| 1 << format.width),
                     numbers: data.len(),
                     // Adding 0 makes one of both zeroes.
                     distinct: data
@@ -95,7 +100,8 @@ impl Verified {
                 one.format.clone(),
                 one.numbers.to_string(),
                 one.distinct.to_string(),
-                (1_u64 << one.width).to_string(),
+                one.possible
+                    .map_or_else(|| "-".to_owned(), |possible| possible.to_string()),
                 format!("{:.2e}", one.largest_error),
             ]
         });
@@ -130,7 +136,7 @@ impl Verified {
                 "format": one.format,
                 "numbers": one.numbers,
                 "distinct_values": one.distinct,
-                "possible_values": 1_u64 << one.width,
+                "possible_values": one.possible,
                 "largest_error": one.largest_error,
             })
         });
