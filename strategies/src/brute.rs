@@ -76,6 +76,7 @@ mod tests {
     use firebrick_core::space::{Domain, Parameter};
 
     use super::*;
+    use crate::refusal::TAKE_ANY_SPACE;
     use crate::tests::{complete, ordinal, parameter, study};
 
     fn brute(parameters: Vec<Parameter>, seed: u64) -> Result<Brute, StrategyError> {
@@ -155,8 +156,10 @@ mod tests {
         let error = brute(parameters, 0).err().expect("refused");
         assert_eq!(
             error.to_string(),
-            "parameter `rate` is continuous: trying every point needs a `step`; for any space \
-             there are `random` and `tpe`"
+            format!(
+                "parameter `rate` is continuous: trying every point needs a `step`; for any space \
+                 there are {TAKE_ANY_SPACE}"
+            )
         );
     }
 

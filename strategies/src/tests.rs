@@ -173,7 +173,18 @@ fn settings_that_make_no_sense_are_refused() {
 fn every_strategy_says_what_it_does() {
     let items = Registration::of_package(env!("CARGO_PKG_NAME"));
     let names: Vec<&str> = items.iter().map(|item| item.names[0]).collect();
-    assert_eq!(names, ["brute", "grid", "random", "tpe"]);
+    assert_eq!(
+        names,
+        [
+            "brute",
+            "grid",
+            "nsga2",
+            "nsga3",
+            "random",
+            "regularized_evolution",
+            "tpe"
+        ]
+    );
     for item in items {
         let manifest = item.manifest();
         assert!(
