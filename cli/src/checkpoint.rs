@@ -12,21 +12,39 @@ use crate::failure::hinted;
 /// The note that holds the network in its text form.
 const GRAPH: &str = "graph";
 
+/// The notes that hold what its training rows are drawn from.
+const DATASET: &str = "dataset";
+const SEED: &str = "seed";
+
+/// Which rows are for training, validation and the test: a data set, and the seed that splits it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Drawn {
+    pub(crate) dataset: String,
+    pub(crate) seed: u64,
+}
+
 /// What a checkpoint holds.
 pub(crate) struct Checkpoint {
     /// The tensors, which are those of the network where there is one.
     pub(crate) weights: Weights,
     /// The network, its number formats included; absent where another program wrote the file.
     pub(crate) graph: Option<Graph>,
+    /// What it was trained on, where it is known.
+    pub(crate) drawn: Option<Drawn>,
 }
 
 /// Returns the bytes of a checkpoint, with further notes.
 pub(crate) fn bytes<const N: usize>(
     graph: &Graph,
     weights: &Weights,
+    drawn: Option<&Drawn>,
     notes: [(&str, String); N],
 ) -> Vec<u8> {
     let mut all = BTreeMap::from([(GRAPH.to_owned(), graph.to_string())]);
+    if let Some(Drawn { dataset, seed }) = drawn {
+        all.insert(DATASET.to_owned(), dataset.clone());
+        all.insert(SEED.to_owned(), seed.to_string());
+    }
     let notes = notes.into_iter();
     all.extend(notes.map(|(key, value)| (key.to_owned(), value)));
     weights.to_safetensors(&all)
@@ -41,10 +59,16 @@ pub(crate) fn read(path: &str) -> Result<Checkpoint> {
         .map_err(|error| hinted(anyhow!(error).context(here()), hint))?;
     let notes =
         Weights::notes(&bytes).map_err(|error| hinted(anyhow!(error).context(here()), hint))?;
+    let seed = notes.get(SEED).and_then(|seed| seed.parse().ok());
+    let drawn = notes.get(DATASET).zip(seed).map(|(dataset, seed)| Drawn {
+        dataset: dataset.clone(),
+        seed,
+    });
     let Some(text) = notes.get(GRAPH) else {
         return Ok(Checkpoint {
             weights,
             graph: None,
+            drawn,
         });
     };
     let graph: Graph = text
@@ -61,6 +85,7 @@ pub(crate) fn read(path: &str) -> Result<Checkpoint> {
     Ok(Checkpoint {
         weights,
         graph: Some(graph),
+        drawn,
     })
 }
 

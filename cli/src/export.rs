@@ -33,7 +33,7 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
 
 fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()> {
     let name = checkpoint.display().to_string();
-    let Checkpoint { weights, graph } = checkpoint::read(&name)?;
+    let Checkpoint { weights, graph, .. } = checkpoint::read(&name)?;
     let Some(graph) = graph else {
         let what = format!("checkpoint `{name}` does not say which network its weights are of");
         let hint = "export a checkpoint that `firebrick train` or `firebrick search` wrote";
@@ -92,19 +92,13 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 fn report(exported: &Exported) {
-    match exported.checked {
-        Some(Checked {
-            n_rows,
-            is_exact: true,
-        }) => eprintln!(
-            "checked on {n_rows} rows: the file computes what the network does in whole numbers, \
-             to the bit"
-        ),
-        Some(Checked { n_rows, .. }) => eprintln!(
-            "checked on {n_rows} rows: the file computes what the network does, within the \
-             rounding of float32"
-        ),
-        None => {}
+    if let Some(Checked { n_rows, is_exact }) = exported.checked {
+        let rows = if n_rows == 1 { "row" } else { "rows" };
+        let how = match is_exact {
+            true => " in whole numbers, to the bit",
+            false => ", within the rounding of float32",
+        };
+        eprintln!("checked on {n_rows} {rows}: the file computes what the network does{how}");
     }
     for note in &exported.notes {
         eprintln!("note: {note}");

@@ -15,7 +15,7 @@ use firebrick_core::weights::Weights;
 use firebrick_datasets::{Fractions, LoadError, Request};
 
 use crate::args::{RunArgs, SearchArgs};
-use crate::checkpoint::{self, Checkpoint};
+use crate::checkpoint::{self, Checkpoint, Drawn};
 use crate::engines::{Engines, Wanted};
 use crate::environment::Environment;
 use crate::failure::{failure, maybe_hinted};
@@ -154,6 +154,8 @@ pub(crate) struct Base {
     pub(crate) base_width: usize,
     /// The weights that the study starts from, if it names some.
     pub(crate) weights: Option<Weights>,
+    /// What those weights were trained on, where it is known.
+    pub(crate) drawn: Option<Drawn>,
 }
 
 /// Which network a run is about where it starts from a checkpoint.
@@ -196,20 +198,60 @@ pub(crate) fn base(
             graph,
             base_width,
             weights: None,
+            drawn: None,
         });
     };
-    let (graph, weights) = loaded_network(path, graph, network)?;
+    let checkpoint = checkpoint::read(path)?;
+    let drawn = checkpoint.drawn.clone();
+    let (graph, weights) = loaded_network(path, checkpoint, graph, network)?;
+    // Pictures have a test split of their own, and simulated jets of another seed are others.
+    let depends_on_seed = match dataset.train.features {
+        Features::Pixels { .. } => network == Network::OfModel,
+        Features::Numbers(_) => !dataset.simulated,
+    };
+    let apart = drawn.as_ref().filter(|_| depends_on_seed);
+    if let Some(warning) = apart.and_then(|drawn| split_apart(drawn, study)) {
+        eprintln!("warning: `{path}` {warning}");
+    }
     Ok(Base {
         dataset,
         graph,
         base_width,
         weights: Some(weights),
+        drawn,
+    })
+}
+
+/// Returns what rows a study draws: which of them are kept for the test depends on its seed.
+pub(crate) fn drawn(study: &Study) -> Drawn {
+    Drawn {
+        dataset: study.dataset.name.clone(),
+        seed: study.seed,
+    }
+}
+
+/// Returns what is wrong about judging a network by the rows of a study, if it was trained on
+/// others of the same data set.
+fn split_apart(drawn: &Drawn, study: &Study) -> Option<String> {
+    let Drawn { dataset, seed } = drawn;
+    let is_apart = *dataset == study.dataset.name && *seed != study.seed;
+    is_apart.then(|| {
+        format!(
+            "was trained with `seed` {seed}, and here it is {}: rows that it was trained on may be \
+             among those that judge it",
+            study.seed
+        )
     })
 }
 
 /// Returns the network of a run that starts from a checkpoint, with its weights.
-fn loaded_network(path: &str, model: Graph, network: Network) -> Result<(Graph, Weights)> {
-    let Checkpoint { weights, graph } = checkpoint::read(path)?;
+fn loaded_network(
+    path: &str,
+    checkpoint: Checkpoint,
+    model: Graph,
+    network: Network,
+) -> Result<(Graph, Weights)> {
+    let Checkpoint { weights, graph, .. } = checkpoint;
     let hint = "was it trained with the same model, arguments and data set?";
     match graph {
         Some(graph) if network == Network::OfCheckpoint => {

@@ -121,7 +121,8 @@ pub(crate) fn run(
     };
     write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
     let notes = [("epoch", trained.kept_epoch.to_string())];
-    let checkpoint = checkpoint::bytes(&fitted.candidate.graph, &trained.weights, notes);
+    let (graph, drawn) = (&fitted.candidate.graph, prepare::drawn(study));
+    let checkpoint = checkpoint::bytes(graph, &trained.weights, Some(&drawn), notes);
     write_checkpoint(&out, &checkpoint)?;
     if let Some(file) = save {
         files::write(file, &checkpoint)?;

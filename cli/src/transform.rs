@@ -85,7 +85,10 @@ pub(crate) fn run(
             verified = Some(Verified::of(&base.graph, &graph, &weights)?);
         }
         if let Some(file) = &args.save {
-            files::write(file, checkpoint::bytes(&graph, &weights, []))?;
+            files::write(
+                file,
+                checkpoint::bytes(&graph, &weights, base.drawn.as_ref(), []),
+            )?;
             eprintln!("the network is in `{}`", file.display());
         }
     }

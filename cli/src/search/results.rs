@@ -12,7 +12,7 @@ use firebrick_core::trial::Outcome;
 use super::evaluate::Evaluator;
 use super::study_loop::Progressed;
 use crate::args::Format;
-use crate::checkpoint;
+use crate::checkpoint::{self, Drawn};
 use crate::output::artifacts::{self, Provenance, Record};
 use crate::output::files;
 use crate::output::table::{self, number};
@@ -67,12 +67,17 @@ impl Results<'_> {
 
     fn write_checkpoints(&self, progressed: &Progressed) -> Result<()> {
         let folder = self.out.join("checkpoints");
+        let drawn = Drawn {
+            dataset: self.provenance.dataset.clone(),
+            seed: self.provenance.seed,
+        };
         let kept = &mut self.written.borrow_mut().checkpoints;
         for (number, (graph, weights)) in &progressed.networks {
             if !kept.contains(number) {
                 let path = folder.join(file_of(*number));
                 let notes = [("trial", number.to_string())];
-                files::write(&path, checkpoint::bytes(graph, weights, notes))?;
+                let bytes = checkpoint::bytes(graph, weights, Some(&drawn), notes);
+                files::write(&path, bytes)?;
                 kept.insert(*number);
             }
         }

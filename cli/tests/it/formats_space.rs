@@ -226,7 +226,7 @@ fn says_what_is_wrong_with_formats() {
     ];
     assert_snapshot!(refusals.join("\n"), @r#"
     "int44", "ternary"
-    error: pass `quantize`: `seq_blocks_2`: `format` is "int44", which is not known, did you mean `int4`? in `study.toml`, line 9
+    error: pass `quantize`: `seq_blocks_2`: `format` is "int44", expected one of int2, int3, int4, int5, int6, int7, int8, int10, int12, int16 in `study.toml`, line 9
 
     seq_blocks_1.quantize
     error: `quantize.format` does not apply to `seq_blocks_1` (relu) in `study.toml`, line 11

@@ -294,6 +294,75 @@ fn latency_is_measured_where_it_is_asked_for() {
     }
 }
 
+const ANALYSES: &str = "average_bitwidth = {}\nsize_bits = {}\nbops = {}\nebops = {}\n\
+                        finn_luts = {}\nenergy = {}\nroofline_latency = {}\n";
+const COSTS: [&str; 16] = [
+    "average_bitwidth",
+    "memory_density",
+    "size_density",
+    "weight_bits",
+    "bias_bits",
+    "activation_bits",
+    "peak_activation_bits",
+    "size_bits",
+    "bops",
+    "bops_baskin",
+    "ebops",
+    "finn_luts",
+    "finn_cycles",
+    "energy_pj",
+    "roofline_latency_us",
+    "measured_latency",
+];
+
+#[test]
+fn every_cost_can_be_an_objective_and_be_limited() {
+    let objectives: String = COSTS
+        .iter()
+        .map(|cost| format!("{cost}.direction = \"minimize\"\n"))
+        .collect();
+    let limits: String = COSTS
+        .iter()
+        .map(|cost| format!("{cost}_max = 1e300\n"))
+        .collect();
+    let study = SEARCH
+        .replace(
+            "[search.strategy]\n",
+            &format!("[search.constraints]\n{limits}[search.strategy]\n"),
+        )
+        .replace("trained_ebops = {}\nbops = {}\n", ANALYSES)
+        .replace(
+            "setup.n_trials = 8",
+            "setup.n_trials = 2\nsetup.sum_scaled_metrics = false",
+        )
+        .replace("ebops.direction = \"minimize\"\n", &objectives);
+    let target = "[target]\nmacs_per_cycle = 100\nclock_mhz = 200\nmemory_bytes_per_s = 1e9\n";
+    let place = Place::with_study(&format!("{study}{target}"));
+    let run = place.run(&["search", "--config", "study.toml", "--out", "out"]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let log = place.json("out/log.json");
+    for trial in log.as_object().unwrap().values() {
+        assert_eq!(trial["state"], "COMPLETE", "{trial}");
+        for cost in COSTS {
+            let value = trial["user_attrs_hardware_metrics"][cost].as_f64();
+            assert!(value.is_some_and(|value| value > 0.0), "{cost}: {value:?}");
+        }
+    }
+    let limited = study.replace("energy_pj_max = 1e300", "energy_pj_max = 0.5");
+    let place = Place::with_study(&format!("{limited}{target}"));
+    let run = place.run(&["search", "--config", "study.toml", "--out", "out"]);
+    assert_eq!(
+        run.code,
+        Some(1),
+        "no candidate is within the limit: {}",
+        run.stderr
+    );
+    let log = place.json("out/log.json");
+    for trial in log.as_object().unwrap().values() {
+        assert!(trial.to_string().contains("energy_pj"), "{trial}");
+    }
+}
+
 #[test]
 fn what_can_not_be_measured_before_training_can_not_limit_it() {
     let study = SEARCH.replace(

@@ -3,6 +3,41 @@
 use super::support::{Place, STUDY};
 
 #[test]
+fn rows_that_a_network_was_trained_on_do_not_judge_it_unsaid() {
+    let place = Place::new();
+    let rows = (0..200).map(|row| format!("{row},{},{}\n", row * row % 17, row % 2));
+    let table: String = std::iter::once("a,b,class\n".to_owned())
+        .chain(rows)
+        .collect();
+    place.write("rows.csv", table);
+    let data = ["mlp", "own", "--data", "rows.csv"];
+    let train = [
+        "train",
+        "--seed",
+        "1",
+        "--max-epochs",
+        "1",
+        "--save",
+        "a.safetensors",
+    ];
+    let trained = place.run(&[&train[..1], &data, &train[1..]].concat());
+    assert_eq!(trained.code, Some(0), "{}", trained.stderr);
+    let warning = "warning: `a.safetensors` was trained with `seed` 1, and here it is 2: rows that \
+                   it was trained on may be among those that judge it";
+    for (seed, is_apart) in [("1", false), ("2", true)] {
+        let test = ["--seed", seed, "--load-name", "a.safetensors"];
+        let tested = place.run(&[&["test"], &data[..], &test].concat());
+        assert_eq!(tested.code, Some(0), "{}", tested.stderr);
+        assert_eq!(
+            tested.stderr.contains(warning),
+            is_apart,
+            "{}",
+            tested.stderr
+        );
+    }
+}
+
+#[test]
 fn a_trained_network_is_kept_with_its_curves() {
     let place = Place::with_study(STUDY);
     let run = place.run(&[
