@@ -27,7 +27,7 @@ pub struct Checked {
 }
 
 const ROWS_MAX: usize = 100;
-const ROWS_MIN: usize = 2;
+const ROWS_MIN: usize = 1;
 /// Multiply-accumulates that a check takes, which is some tenths of a second.
 const MACS_MAX: u64 = 500_000_000;
 /// What the order of sums may change in float64, and rounding constants to float32.

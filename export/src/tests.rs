@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use firebrick_core::graph::Graph;
 use firebrick_core::testing::{Statistics, forward, random_graph};
 use firebrick_core::weights::Weights;
@@ -536,7 +538,9 @@ fn json_says_all_there_is() {
 fn json_has_the_steps_that_were_learned() {
     let text = "x = input[2]\na = linear(x, out=1, bias=false) @ data_in=lsq(4) weight=lsq(3)\ny = output(a)";
     let (graph, weights) = network(text);
-    let file = export(&graph, &weights, Format::Json, "a.json").unwrap().file;
+    let file = export(&graph, &weights, Format::Json, "a.json")
+        .unwrap()
+        .file;
     let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
     for step in ["data_in_step", "weight_step"] {
         let numbers: Vec<f32> =
@@ -552,7 +556,8 @@ fn refuses_what_finite_weights_come_to_beyond_numbers() {
     weights.0.get_mut("n.running_var").unwrap().data = vec![-1.0];
     for format in [Format::Json, Format::Safetensors] {
         let error = export(&graph, &weights, format, "a").unwrap_err();
-        let expected = "node `n` (batch_norm) can't be exported: `weight` has a number that is stored as NaN";
+        let expected =
+            "node `n` (batch_norm) can't be exported: `weight` has a number that is stored as NaN";
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -582,4 +587,50 @@ fn safetensors_hold_what_is_stored() {
         "{}",
         notes["graph"]
     );
+}
+
+/// Returns a network of convolutions in fixed point, two and two between pools.
+fn of_convolutions(side: usize, channels: &[usize]) -> String {
+    let mut text = format!("x = input[3, {side}, {side}]\n");
+    let mut last = "x".to_owned();
+    for (nth, out) in channels.iter().enumerate() {
+        text += &format!(
+            "c{nth} = conv2d({last}, out={out}, kernel=3, padding=1, bias=false) @ data_in=integer(8, 4) weight=integer(8, 9)\n"
+        );
+        last = format!("c{nth}");
+        if nth % 2 == 1 {
+            text += &format!("p{nth} = max_pool({last}, kernel=2)\n");
+            last = format!("p{nth}");
+        }
+    }
+    text += &format!(
+        "f = flatten({last})\nl = linear(f, out=10, bias=false) @ data_in=integer(8, 4) weight=integer(8, 12)\ny = output(l)"
+    );
+    text
+}
+
+#[test]
+fn a_network_is_exported_and_checked_within_a_second() {
+    let fastest_of = |text: &str| {
+        let (graph, weights) = network(text);
+        let run = |_| {
+            let start = Instant::now();
+            let exported = export(&graph, &weights, Format::Qonnx, "a.onnx").unwrap();
+            assert!(exported.checked.unwrap().is_exact);
+            start.elapsed()
+        };
+        (0..3).map(run).min().unwrap()
+    };
+    let took = fastest_of(&of_convolutions(16, &[16, 16, 32, 32]));
+    assert!(took < Duration::from_secs(1), "{took:?}");
+    // That of the seed, 600 million multiply-accumulates, where nothing else runs.
+    if slow() {
+        let took = fastest_of(&of_convolutions(32, &[128, 128, 256, 256, 512, 512]));
+        assert!(took < Duration::from_secs(1), "{took:?}");
+    }
+}
+
+/// Returns whether tests may take long.
+fn slow() -> bool {
+    std::env::var_os("FIREBRICK_SLOW_TESTS").is_some()
 }

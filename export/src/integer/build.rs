@@ -156,7 +156,10 @@ impl Layer<'_> {
                 padding,
             } => {
                 let value = self.input(0)?;
-                (IntegerOp::MaxPool(Window::new(kernel, stride, padding)), value)
+                (
+                    IntegerOp::MaxPool(Window::new(kernel, stride, padding)),
+                    value,
+                )
             }
             Op::AvgPool {
                 kernel,
