@@ -4,7 +4,7 @@ use firebrick_core::strategy::StrategyError;
 
 /// The strategies that take any space.
 pub(crate) const TAKE_ANY_SPACE: &str =
-    "`nsga2`, `nsga3`, `random`, `regularized_evolution` and `tpe`";
+    "`nsga2`, `nsga3`, `qmc`, `random`, `regularized_evolution` and `tpe`";
 
 /// Returns the refusal of a parameter, with the strategies that would take it.
 pub(crate) fn refusal(parameter: &str, reason: &str) -> StrategyError {

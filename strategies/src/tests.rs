@@ -180,6 +180,7 @@ fn every_strategy_says_what_it_does() {
             "grid",
             "nsga2",
             "nsga3",
+            "qmc",
             "random",
             "regularized_evolution",
             "tpe"
