@@ -1,8 +1,9 @@
 //! Candidates through an engine, in float32 first where that decides their number formats.
 
 mod floats;
+mod part;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use firebrick_core::calibration::{Calibration, has_open, in_float};
 use firebrick_core::dataset::{Dataset, Split};
@@ -13,9 +14,9 @@ use firebrick_core::engine::{
 use firebrick_core::graph::Graph;
 use firebrick_core::random::trial_seed;
 use firebrick_core::recipe::{Keep, Recipe};
-use firebrick_core::weights::Weights;
 
 use self::floats::Floats;
+use self::part::Part;
 use crate::engines::{Engines, Usable};
 use crate::rows::picked;
 use crate::study::{Quantization, QuantizationMode, Study};
@@ -237,64 +238,6 @@ impl<'a> Trainer<'a> {
         Ok(going_on)
     }
 
-    /// Trains each network once for all candidates that are to be stored from it.
-    fn train_shared(
-        &self,
-        engine: usize,
-        parts: Vec<Part>,
-        observer: &dyn Observer,
-        fitted: &mut [Option<Fitted>],
-    ) -> Result<Vec<Part>, EngineError> {
-        let mut groups: BTreeMap<String, VecDeque<Part>> = BTreeMap::new();
-        for part in parts {
-            let Candidate { graph, seed, .. } = &part.candidate;
-            let key = format!("{seed}\n{graph}");
-            groups.entry(key).or_default().push_back(part);
-        }
-        let entries: Vec<_> = groups.keys().map(|key| self.floats.entry(key)).collect();
-        // Every thread takes them in order, so that none waits for another in a circle.
-        let mut known: Vec<_> = entries.iter().map(|entry| entry.lock()).collect();
-        let mut first = Vec::new();
-        let mut of = Vec::new();
-        for (idx, parts) in groups.values_mut().enumerate() {
-            if known[idx].is_none() {
-                first.extend(parts.pop_front());
-                of.push(idx);
-            }
-        }
-        let mut going_on = Vec::new();
-        if !first.is_empty() {
-            let outcomes = self.run(engine, &first, self.recipe, observer)?;
-            let keys: Vec<&String> = groups.keys().collect();
-            for ((part, outcome), idx) in first.into_iter().zip(outcomes).zip(of) {
-                if let TrainOutcome::Trained(trained) = &outcome {
-                    *known[idx] = Some(trained.clone());
-                    self.floats.count(keys[idx], trained);
-                }
-                going_on.extend(part.goes_on(outcome, fitted));
-            }
-        }
-        let mut alone = Vec::new();
-        for (parts, known) in groups.into_values().zip(known) {
-            for part in parts {
-                match &*known {
-                    Some(trained) => {
-                        let outcome = replay(trained, part.position, observer);
-                        going_on.extend(part.goes_on(outcome, fitted));
-                    }
-                    None => alone.push(part),
-                }
-            }
-        }
-        if !alone.is_empty() {
-            let outcomes = self.run(engine, &alone, self.recipe, observer)?;
-            for (part, outcome) in alone.into_iter().zip(outcomes) {
-                going_on.extend(part.goes_on(outcome, fitted));
-            }
-        }
-        Ok(going_on)
-    }
-
     /// Chooses the formats of a candidate from its weights: those that it has, or first ones.
     ///
     /// What can't be chosen from is a candidate that went wrong.
@@ -375,78 +318,6 @@ impl<'a> Trainer<'a> {
         };
         engine.train(&job, &observer)
     }
-}
-
-/// A candidate on its way through its parts.
-struct Part {
-    position: usize,
-    candidate: Candidate,
-    /// The network with its formats, while the candidate is in float32.
-    quantized: Option<Graph>,
-    epochs: Vec<Epoch>,
-    kept_epoch: usize,
-}
-
-impl Part {
-    fn new(position: usize, candidate: Candidate) -> Self {
-        Self {
-            position,
-            candidate,
-            quantized: None,
-            epochs: Vec::new(),
-            kept_epoch: 0,
-        }
-    }
-
-    fn with_first_weights(mut self) -> Self {
-        let Candidate {
-            graph,
-            seed,
-            weights,
-        } = &mut self.candidate;
-        weights.get_or_insert_with(|| Weights::init(graph, *seed));
-        self
-    }
-
-    /// Returns the candidate with what its first part came to, or notes that it ended there.
-    fn goes_on(mut self, outcome: TrainOutcome, fitted: &mut [Option<Fitted>]) -> Option<Self> {
-        let TrainOutcome::Trained(trained) = outcome else {
-            let position = self.position;
-            fitted[position] = Some(self.ended(outcome));
-            return None;
-        };
-        self.epochs = trained.epochs;
-        self.kept_epoch = trained.kept_epoch;
-        self.candidate.weights = Some(trained.weights);
-        Some(self)
-    }
-
-    /// Adds the epochs of earlier parts to how the last one ended.
-    fn ended(self, mut outcome: TrainOutcome) -> Fitted {
-        if let TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained) = &mut outcome {
-            let mut epochs = self.epochs;
-            epochs.append(&mut trained.epochs);
-            trained.epochs = epochs;
-        }
-        Fitted {
-            candidate: self.candidate,
-            outcome,
-            judged: None,
-        }
-    }
-}
-
-/// Tells an observer of the epochs of a network that was trained for another candidate.
-fn replay(trained: &Trained, position: usize, observer: &dyn Observer) -> TrainOutcome {
-    for (idx, epoch) in trained.epochs.iter().enumerate() {
-        if observer.epoch(position, epoch) == Verdict::Stop {
-            return TrainOutcome::Stopped(Trained {
-                epochs: trained.epochs[..=idx].to_vec(),
-                ..trained.clone()
-            });
-        }
-    }
-    TrainOutcome::Trained(trained.clone())
 }
 
 /// An observer of some of a population, told the places in the whole.
