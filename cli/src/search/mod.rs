@@ -304,7 +304,8 @@ fn analyses(loaded: &Loaded, search: &Search, registry: &Registry) -> Result<Vec
     search.analyses.iter().map(analysis).collect()
 }
 
-/// Returns every metric that an analysis measures without being told how, with the analysis.
+/// Returns every metric that an analysis measures, with the analysis. What it has to be told for that
+/// is 1, as far as a number will do.
 fn measurable(registry: &Registry, base: &Graph) -> Vec<(String, String)> {
     let passes = registry
         .entries()
@@ -312,10 +313,12 @@ fn measurable(registry: &Registry, base: &Graph) -> Vec<(String, String)> {
         .filter(|entry| entry.manifest.kind == Kind::Pass);
     let metrics = passes.flat_map(|entry| {
         let name = &entry.manifest.name;
-        let no_args = Json::Object(Map::new());
+        let needed = entry.manifest.schema["required"].as_array();
+        let needed = needed.into_iter().flatten().filter_map(Json::as_str);
+        let args: Map<String, Json> = needed.map(|field| (field.to_owned(), 1.into())).collect();
         let measured = setup::pass(registry, name)
             .ok()
-            .and_then(|pass| pass.apply(base, &no_args).ok());
+            .and_then(|pass| pass.apply(base, &Json::Object(args)).ok());
         let metrics = measured.map(|(_, info)| info.metrics).unwrap_or_default();
         metrics.into_keys().map(|metric| (metric, name.clone()))
     });

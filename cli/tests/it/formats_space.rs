@@ -268,6 +268,15 @@ roofline_latency = {}
 "#;
 
 #[test]
+fn says_what_measures_a_latency() {
+    let constraint = "[search.constraints]\nroofline_latency_us_max = 1.0\n";
+    let place = Place::with_study(&format!("{JOINT}{constraint}"));
+    let run = search(&place, &[]);
+    let hint = "hint: `[search.strategy.hw_runner.roofline_latency]` measures it";
+    assert!(run.refused().ends_with(hint), "{}", run.stderr);
+}
+
+#[test]
 fn a_described_chip_has_a_latency() {
     let latency = |text: String| {
         let place = Place::with_study(&text);
