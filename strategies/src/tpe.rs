@@ -1,13 +1,13 @@
 //! The tree-structured Parzen estimator.
 
 mod axis;
+mod columns;
 mod kernel;
 mod mixture;
 mod normal;
 mod split;
 mod subset;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 
 use firebrick_core::objective::Direction;
@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::seen::Seen;
 use axis::{Axes, Point};
+use columns::{Columns, Selection};
 use mixture::{Mixture, Weights};
 use split::{Standing, good};
 
@@ -81,19 +82,17 @@ pub struct Tpe {
     settings: TpeSettings,
     axes: Axes,
     seen: Seen,
-    told: BTreeMap<u64, Told>,
+    columns: Columns,
+    /// What each row of the columns says.
+    standings: Vec<Standing>,
+    n_informative: u64,
     /// What follows from the told trials alone; made when it is first needed after a change.
     fitted: Option<Fitted>,
 }
 
-struct Told {
-    point: Point,
-    standing: Standing,
-}
-
 /// The split of the told trials, and the density of the good ones.
 struct Fitted {
-    others: Vec<u64>,
+    is_good: Vec<bool>,
     of_good: Estimator,
 }
 
@@ -120,8 +119,10 @@ impl Tpe {
         }
         Ok(Self {
             axes: Axes::new(&study.space),
+            columns: Columns::new(study.space.parameters().len()),
+            standings: Vec::new(),
+            n_informative: 0,
             seen: Seen::new(&study.space, study.seed),
-            told: BTreeMap::new(),
             fitted: None,
             study: study.clone(),
             settings,
@@ -133,11 +134,7 @@ impl Tpe {
             return None;
         }
         let mut rng = stream(self.study.seed, Purpose::Propose, number);
-        let informative = self
-            .told
-            .values()
-            .filter(|told| told.standing.is_informative());
-        if (informative.count() as u64) < self.settings.n_startup_trials {
+        if self.n_informative < self.settings.n_startup_trials {
             return self.seen.draw(number, &mut rng);
         }
         let fitted = match self.fitted.take() {
@@ -172,57 +169,57 @@ impl Tpe {
     }
 
     fn fit(&self) -> Fitted {
-        let standings: Vec<&Standing> = self.told.values().map(|told| &told.standing).collect();
         let n_objectives = self.study.directions.len();
-        let good = good(&standings, n_objectives);
-        let mut points = Vec::with_capacity(good.len());
-        let mut others = Vec::with_capacity(self.told.len());
-        for (idx, (number, told)) in self.told.iter().enumerate() {
-            if good.binary_search(&idx).is_ok() {
-                points.push(&told.point);
-            } else {
-                others.push(*number);
-            }
+        let mut is_good = vec![false; self.standings.len()];
+        for row in good(&self.standings, n_objectives) {
+            is_good[row] = true;
         }
         let weights = if n_objectives == 1 {
             Weights::FavourNew
         } else {
             Weights::Even
         };
-        let of_good = self.estimator(&points, weights);
-        Fitted { others, of_good }
+        let selection = Selection::new(&self.axes, &self.columns, |row| is_good[row], &[]);
+        let of_good = self.estimator(&selection, weights);
+        Fitted { is_good, of_good }
     }
 
-    /// Fits the density of the other trials, those still running among them, by number.
+    /// Fits the density of the other trials, those still running among them.
     fn fit_others(&self, fitted: &Fitted, number: u64) -> Estimator {
         let running: Vec<(u64, Point)> = self
             .seen
             .pending(number)
             .map(|(number, params)| (number, self.axes.point(params)))
             .collect();
-        let told = fitted
-            .others
-            .iter()
-            .map(|number| (*number, &self.told[number].point));
-        let mut others: Vec<(u64, &Point)> = told
-            .chain(running.iter().map(|(number, point)| (*number, point)))
-            .collect();
-        others.sort_by_key(|(number, _)| *number);
-        let points: Vec<&Point> = others.into_iter().map(|(_, point)| point).collect();
-        self.estimator(&points, Weights::FavourNew)
+        let is_other = |row: usize| !fitted.is_good[row];
+        let selection = Selection::new(&self.axes, &self.columns, is_other, &running);
+        self.estimator(&selection, Weights::FavourNew)
     }
 
-    fn estimator(&self, points: &[&Point], weights: Weights) -> Estimator {
+    fn estimator(&self, trials: &Selection<'_>, weights: Weights) -> Estimator {
         let axes: Vec<usize> = (0..self.axes.len()).collect();
         if self.settings.multivariate {
-            return Estimator(vec![Mixture::fit(&self.axes, &axes, points, weights)]);
+            return Estimator(vec![Mixture::fit(&self.axes, &axes, trials, weights)]);
         }
-        let alone = |axis: &usize| {
-            let having = points.iter().filter(|point| point[*axis].is_some());
-            let having: Vec<&Point> = having.copied().collect();
-            Mixture::fit(&self.axes, &[*axis], &having, weights)
-        };
+        let alone =
+            |axis: &usize| Mixture::fit(&self.axes, &[*axis], &trials.having(*axis), weights);
         Estimator(axes.iter().map(alone).collect())
+    }
+
+    fn insert(&mut self, number: u64, point: &Point, standing: Standing) {
+        let row = match self.columns.find(number) {
+            Ok(row) => {
+                self.columns.remove(row);
+                let old = self.standings.remove(row);
+                self.n_informative -= u64::from(old.is_informative());
+                row
+            }
+            Err(row) => row,
+        };
+        self.n_informative += u64::from(standing.is_informative());
+        self.columns.insert(&self.axes, row, number, point);
+        self.standings.insert(row, standing);
+        self.fitted = None;
     }
 }
 
@@ -240,7 +237,7 @@ impl Strategy for Tpe {
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {
-        let directions: &[Direction] = &self.study.directions;
+        let directions: Vec<Direction> = self.study.directions.clone();
         for trial in trials {
             let n_values = trial.values().map_or(directions.len(), <[f64]>::len);
             if n_values != directions.len() {
@@ -250,12 +247,8 @@ impl Strategy for Tpe {
                 )));
             }
             let params = self.seen.tell(trial)?;
-            let told = Told {
-                point: self.axes.point(&params),
-                standing: Standing::of(trial, directions),
-            };
-            self.told.insert(trial.number, told);
-            self.fitted = None;
+            let point = self.axes.point(&params);
+            self.insert(trial.number, &point, Standing::of(trial, &directions));
         }
         Ok(())
     }

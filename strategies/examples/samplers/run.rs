@@ -13,8 +13,6 @@ use serde_json::json;
 use crate::problem::Problem;
 use crate::score::{Scale, mean_and_error};
 
-const N_SEEDS: u64 = 20;
-
 /// A run may spend so many trials for each evaluation: a strategy that repeats itself ends there.
 const N_TRIALS_PER_EVALUATION: usize = 4;
 
@@ -26,8 +24,8 @@ struct Run {
     rows: Vec<usize>,
 }
 
-/// Returns the strategies of this package: a label, the name, and settings.
-pub(crate) fn strategies() -> Vec<(String, &'static str, Json)> {
+/// Returns the strategies of this package, or the one of a label: a label, the name, and settings.
+pub(crate) fn strategies(only: Option<&str>) -> Vec<(String, &'static str, Json)> {
     // The plugin's crate links the strategies by itself; an example has to name one.
     black_box(firebrick_strategies::Tpe::new as *const ());
     let mut all = Vec::new();
@@ -38,6 +36,7 @@ pub(crate) fn strategies() -> Vec<(String, &'static str, Json)> {
     }
     let univariate = json!({ "multivariate": false });
     all.push(("tpe univariate".to_owned(), "tpe", univariate));
+    all.retain(|(label, _, _)| only.is_none_or(|only| only == label));
     all
 }
 
@@ -55,12 +54,12 @@ pub(crate) fn make(
     }
 }
 
-/// Runs every strategy on every problem and prints a line each.
-pub(crate) fn run(problems: &[Problem]) -> Result<(), String> {
+/// Runs strategies on every problem and prints a line each.
+pub(crate) fn run(problems: &[Problem], only: Option<&str>, n_seeds: u64) -> Result<(), String> {
     for problem in problems {
         let scale = Scale::new(problem);
-        for (label, name, settings) in strategies() {
-            let runs: Result<Vec<Vec<usize>>, StrategyError> = (0..N_SEEDS)
+        for (label, name, settings) in strategies(only) {
+            let runs: Result<Vec<Vec<usize>>, StrategyError> = (0..n_seeds)
                 .map(|seed| one_run(problem, name, &settings, seed))
                 .collect();
             match runs {

@@ -17,8 +17,8 @@ const N_ROUNDS: usize = 7;
 
 /// Prints the time of asking and telling for every strategy, number of trials, parameters and
 /// objectives, and of the whole of a space of 512 points by `brute`.
-pub(crate) fn speed() -> Result<(), String> {
-    for (label, name, settings) in strategies() {
+pub(crate) fn speed(only: Option<&str>) -> Result<(), String> {
+    for (label, name, settings) in strategies(only) {
         for n_trials in [100, 1_000, 10_000] {
             for (n_parameters, n_objectives) in [(6, 1), (6, 2), (20, 1), (20, 2)] {
                 let study = Study {
@@ -45,7 +45,10 @@ pub(crate) fn speed() -> Result<(), String> {
             }
         }
     }
-    brute()
+    match only {
+        None | Some("brute") => brute(),
+        Some(_) => Ok(()),
+    }
 }
 
 /// Returns the CPU time of an ask and the tell that follows it, after some trials at random points.

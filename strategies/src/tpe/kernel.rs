@@ -4,11 +4,15 @@ use firebrick_core::random::Stream;
 use rand::RngExt;
 
 use super::axis::Scale;
-use super::normal::{draw_truncated, log_density, log_mass};
+use super::columns::Selection;
+use super::normal::{LOG_ROOT_2_PI, draw_truncated, log_mass};
+
+/// On grids of so many values masses are looked up: they depend on a distance and a deviation.
+const N_LOOKED_UP: u64 = 256;
 
 /// One kernel for each trial, and the prior as the last.
 ///
-/// Trials with equal kernels share a shape, so on a grid or among choices the densities at a
+/// On a grid or among choices trials with equal kernels share a shape, so the densities at a
 /// coordinate are as many as there are different observations, however many trials there are.
 ///
 /// # Source
@@ -22,183 +26,320 @@ use super::normal::{draw_truncated, log_density, log_mass};
 /// prior's kernel.
 pub(super) struct Kernels {
     scale: Scale,
-    shapes: Vec<Shape>,
-    shape_of: Vec<u32>,
+    of: Of,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Shape {
-    Even,
-    Choice {
-        observed: f64,
+enum Of {
+    Constant,
+    Choices {
+        /// What each trial observed; the number of choices for the prior.
+        observed: Vec<u32>,
         log_hit: f64,
         log_miss: f64,
     },
-    Normal {
-        mean: f64,
-        sigma: f64,
-        /// What is added to the logarithm of the mass or density of the whole normal.
-        log_scale: f64,
+    Grid {
+        shapes: Vec<Normal>,
+        shape_of: Vec<u32>,
+        masses: Masses,
+    },
+    /// A normal for each trial, field by field, so that a loop over them runs over memory.
+    Continuous {
+        mean: Vec<f64>,
+        sigma: Vec<f64>,
+        inverse: Vec<f64>,
+        log_scale: Vec<f64>,
     },
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Normal {
+    mean: f64,
+    sigma: f64,
+    /// What is added to the logarithm of the mass or density of the whole normal.
+    log_scale: f64,
+}
+
+/// The logarithms of masses of cells on a grid of equal steps, by deviation and distance.
+struct Masses {
+    n: usize,
+    sigmas: Vec<f64>,
+    /// `n` for each deviation.
+    masses: Vec<f64>,
+    /// Which deviation each shape has.
+    sigma_of: Vec<u32>,
+}
+
 impl Kernels {
-    /// Fits the kernels to the coordinates of some trials, in the order of the trials.
-    pub(super) fn fit(scale: Scale, coordinates: &[Option<f64>]) -> Self {
-        match scale {
-            Scale::Constant => Self {
-                scale,
-                shapes: vec![Shape::Even],
-                shape_of: vec![0; coordinates.len() + 1],
-            },
-            Scale::Choices { n } => Self::fit_choices(scale, n, coordinates),
-            Scale::Continuous { .. } | Scale::Grid { .. } => Self::fit_normals(scale, coordinates),
-        }
+    /// Fits the kernels to what some trials have on an axis.
+    pub(super) fn fit(scale: Scale, trials: &Selection<'_>, axis: usize) -> Self {
+        let of = match scale {
+            Scale::Constant => Of::Constant,
+            Scale::Choices { n } => Self::fit_choices(n, trials, axis),
+            Scale::Continuous { .. } => Self::fit_continuous(scale, trials, axis),
+            Scale::Grid { .. } => Self::fit_grid(scale, trials, axis),
+        };
+        Self { scale, of }
     }
 
-    fn fit_choices(scale: Scale, n_choices: usize, coordinates: &[Option<f64>]) -> Self {
-        let n_observed = coordinates.iter().flatten().count();
-        let floor = 1.0 / (n_observed + 1) as f64;
+    fn fit_choices(n_choices: usize, trials: &Selection<'_>, axis: usize) -> Of {
+        let sorted = trials.sorted(axis);
+        let floor = 1.0 / (sorted.len() + 1) as f64;
         let total = 1.0 + n_choices as f64 * floor;
-        let choice = |idx| Shape::Choice {
-            observed: idx as f64,
+        let mut observed = vec![n_choices as u32; trials.len() + 1];
+        for (choice, trial) in sorted {
+            observed[trial as usize] = choice as u32;
+        }
+        Of::Choices {
+            observed,
             log_hit: ((1.0 + floor) / total).ln(),
             log_miss: (floor / total).ln(),
-        };
-        let mut shapes: Vec<Shape> = (0..n_choices).map(choice).collect();
-        shapes.push(Shape::Even);
-        let prior = n_choices as u32;
-        let mut shape_of: Vec<u32> = coordinates
-            .iter()
-            .map(|coordinate| coordinate.map_or(prior, |idx| idx as u32))
-            .collect();
-        shape_of.push(prior);
-        Self {
-            scale,
-            shapes,
-            shape_of,
         }
     }
 
-    fn fit_normals(scale: Scale, coordinates: &[Option<f64>]) -> Self {
+    fn fit_continuous(scale: Scale, trials: &Selection<'_>, axis: usize) -> Of {
         let (low, high) = scale.limits();
-        let is_grid = matches!(scale, Scale::Grid { .. });
-        let normal = |mean: f64, sigma: f64| Shape::Normal {
+        let prior = Normal::of(0.5 * (low + high), high - low, scale);
+        let n = trials.len() + 1;
+        let mut mean = vec![prior.mean; n];
+        let mut sigma = vec![prior.sigma; n];
+        let mut inverse = vec![prior.sigma.recip(); n];
+        let mut log_scale = vec![prior.log_scale; n];
+        for_each_normal(
+            &trials.sorted(axis),
+            low,
+            high,
+            |trial, at, deviation, _| {
+                let normal = Normal::of(at, deviation, scale);
+                mean[trial] = at;
+                sigma[trial] = deviation;
+                inverse[trial] = deviation.recip();
+                log_scale[trial] = normal.log_scale;
+            },
+        );
+        Of::Continuous {
             mean,
             sigma,
-            log_scale: -log_mass((low - mean) / sigma, (high - mean) / sigma)
-                - if is_grid { 0.0 } else { sigma.ln() },
-        };
-        let mut shapes = vec![normal(0.5 * (low + high), high - low)];
-        let mut shape_of = vec![0; coordinates.len() + 1];
-        let mut sorted: Vec<(f64, usize)> = coordinates
-            .iter()
-            .enumerate()
-            .filter_map(|(trial, coordinate)| Some((scale.position((*coordinate)?), trial)))
-            .collect();
-        sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+            inverse,
+            log_scale,
+        }
+    }
 
-        let range = high - low;
-        let narrowest = range / (sorted.len() as f64 + 2.0).min(100.0);
+    fn fit_grid(scale: Scale, trials: &Selection<'_>, axis: usize) -> Of {
+        let (low, high) = scale.limits();
+        let mut shapes = vec![Normal::of(0.5 * (low + high), high - low, scale)];
+        let mut shape_of = vec![0; trials.len() + 1];
+        let mut masses = Masses::new(scale);
+        masses.add(high - low);
         // Kernels of one mean follow each other and have at most three deviations.
         let mut of_this_mean: Vec<(f64, u32)> = Vec::with_capacity(3);
-        for (rank, (mean, trial)) in sorted.iter().copied().enumerate() {
-            let left = rank.checked_sub(1).map(|left| mean - sorted[left].0);
-            let right = sorted.get(rank + 1).map(|right| right.0 - mean);
-            let distance = match (left, right) {
-                (None, None) => (mean - low).max(high - mean),
-                (Some(one), None) | (None, Some(one)) => one,
-                (Some(left), Some(right)) => left.max(right),
-            };
-            let sigma = distance.clamp(narrowest, range);
-            if left.is_some_and(|left| left > 0.0) {
-                of_this_mean.clear();
-            }
-            let known = of_this_mean.iter().find(|(other, _)| *other == sigma);
-            shape_of[trial] = match known {
-                Some((_, shape)) => *shape,
-                None => {
-                    let shape = shapes.len() as u32;
-                    shapes.push(normal(mean, sigma));
-                    of_this_mean.push((sigma, shape));
-                    shape
+        for_each_normal(
+            &trials.sorted(axis),
+            low,
+            high,
+            |trial, mean, sigma, is_new| {
+                if is_new {
+                    of_this_mean.clear();
                 }
-            };
-        }
-        Self {
-            scale,
+                let known = of_this_mean.iter().find(|(other, _)| *other == sigma);
+                shape_of[trial] = match known {
+                    Some((_, shape)) => *shape,
+                    None => {
+                        let shape = shapes.len() as u32;
+                        shapes.push(Normal::of(mean, sigma, scale));
+                        masses.add(sigma);
+                        of_this_mean.push((sigma, shape));
+                        shape
+                    }
+                };
+            },
+        );
+        Of::Grid {
             shapes,
             shape_of,
+            masses,
         }
     }
 
     /// Returns whether every value is as likely under every kernel.
     pub(super) fn is_constant(&self) -> bool {
-        self.scale == Scale::Constant
+        matches!(self.of, Of::Constant)
     }
 
-    /// Writes the logarithm of the density (on grids and among choices, of the mass) at a
-    /// coordinate under each shape.
-    pub(super) fn log_densities(&self, coordinate: f64, out: &mut Vec<f64>) {
-        out.clear();
-        let cell = self.scale.cell(coordinate);
-        let is_grid = matches!(self.scale, Scale::Grid { .. });
-        out.extend(self.shapes.iter().map(|shape| match *shape {
-            Shape::Even => match self.scale {
-                Scale::Choices { n } => -(n as f64).ln(),
-                _ => 0.0,
-            },
-            Shape::Choice {
-                observed, log_hit, ..
-            } if observed == coordinate => log_hit,
-            Shape::Choice { log_miss, .. } => log_miss,
-            Shape::Normal {
-                mean,
-                sigma,
-                log_scale,
-            } if is_grid => log_mass((cell.0 - mean) / sigma, (cell.1 - mean) / sigma) + log_scale,
-            Shape::Normal {
-                mean,
-                sigma,
-                log_scale,
-            } => log_density((coordinate - mean) / sigma) + log_scale,
-        }));
+    /// Returns whether [`Kernels::add`] looks up what [`Kernels::tabulate`] gave for a coordinate.
+    pub(super) fn has_tables(&self) -> bool {
+        matches!(self.of, Of::Choices { .. } | Of::Grid { .. })
     }
 
-    /// Adds to each kernel's sum the entry of its shape.
-    pub(super) fn add(&self, of_shapes: &[f64], sums: &mut [f64]) {
-        for (sum, shape) in sums.iter_mut().zip(&self.shape_of) {
-            *sum += of_shapes[*shape as usize];
+    /// Writes the logarithm of the mass at a coordinate under each shape.
+    pub(super) fn tabulate(&self, coordinate: f64, out: &mut Vec<f64>) {
+        match &self.of {
+            Of::Choices {
+                log_hit, log_miss, ..
+            } => {
+                let Scale::Choices { n } = self.scale else {
+                    return;
+                };
+                let start = out.len();
+                out.resize(start + n, *log_miss);
+                out[start + coordinate as usize] = *log_hit;
+                out.push(-(n as f64).ln());
+            }
+            Of::Grid { shapes, masses, .. } => {
+                let (under, over) = self.scale.cell(coordinate);
+                // The prior may be between two values.
+                let mass = |normal: &Normal| {
+                    log_mass(
+                        (under - normal.mean) / normal.sigma,
+                        (over - normal.mean) / normal.sigma,
+                    )
+                };
+                let Some((prior, shapes)) = shapes.split_first() else {
+                    return;
+                };
+                out.push(mass(prior) + prior.log_scale);
+                if masses.n == 0 {
+                    out.extend(shapes.iter().map(|shape| mass(shape) + shape.log_scale));
+                    return;
+                }
+                let of_shapes = shapes.iter().zip(&masses.sigma_of[1..]);
+                out.extend(of_shapes.map(|(shape, sigma)| {
+                    let distance = (coordinate - shape.mean).abs() as usize;
+                    masses.masses[*sigma as usize * masses.n + distance] + shape.log_scale
+                }));
+            }
+            Of::Constant | Of::Continuous { .. } => {}
+        }
+    }
+
+    /// Adds the logarithm of each kernel's density (on grids and among choices, of its mass) at a
+    /// coordinate; `table` is what [`Kernels::tabulate`] gave for it.
+    pub(super) fn add(&self, coordinate: f64, table: &[f64], sums: &mut [f64]) {
+        match &self.of {
+            Of::Constant => {}
+            Of::Choices { observed: of, .. } | Of::Grid { shape_of: of, .. } => {
+                for (sum, shape) in sums.iter_mut().zip(of) {
+                    *sum += table[*shape as usize];
+                }
+            }
+            Of::Continuous {
+                mean,
+                inverse,
+                log_scale,
+                ..
+            } => {
+                let kernels = mean.iter().zip(inverse).zip(log_scale);
+                for (sum, ((mean, inverse), log_scale)) in sums.iter_mut().zip(kernels) {
+                    let x = (coordinate - mean) * inverse;
+                    *sum += log_scale - 0.5 * x * x;
+                }
+            }
         }
     }
 
     /// Draws a coordinate from one kernel.
     pub(super) fn draw(&self, kernel: usize, rng: &mut Stream) -> f64 {
-        match self.shapes[self.shape_of[kernel] as usize] {
-            Shape::Even => match self.scale {
-                Scale::Choices { n } => rng.random_range(0..n) as f64,
-                _ => 0.0,
-            },
-            Shape::Choice {
+        let (mean, sigma) = match &self.of {
+            Of::Constant => return 0.0,
+            Of::Choices {
                 observed,
                 log_hit,
                 log_miss,
             } => {
-                // The observed choice has what it has above the others; the rest is even.
                 let Scale::Choices { n } = self.scale else {
-                    return observed;
+                    return 0.0;
                 };
-                if rng.random::<f64>() < log_hit.exp() - log_miss.exp() {
-                    observed
-                } else {
-                    rng.random_range(0..n) as f64
+                // The observed choice has what it has above the others; the rest is even.
+                let choice = observed[kernel];
+                let is_prior = choice as usize == n;
+                if !is_prior && rng.random::<f64>() < log_hit.exp() - log_miss.exp() {
+                    return f64::from(choice);
                 }
+                return rng.random_range(0..n) as f64;
             }
-            Shape::Normal { mean, sigma, .. } => {
-                let (low, high) = self.scale.limits();
-                self.scale
-                    .nearest(draw_truncated(mean, sigma, low, high, rng))
+            Of::Grid {
+                shapes, shape_of, ..
+            } => {
+                let shape = shapes[shape_of[kernel] as usize];
+                (shape.mean, shape.sigma)
             }
+            Of::Continuous { mean, sigma, .. } => (mean[kernel], sigma[kernel]),
+        };
+        let (low, high) = self.scale.limits();
+        self.scale
+            .nearest(draw_truncated(mean, sigma, low, high, rng))
+    }
+}
+
+impl Normal {
+    fn of(mean: f64, sigma: f64, scale: Scale) -> Self {
+        let (low, high) = scale.limits();
+        let inside = log_mass((low - mean) / sigma, (high - mean) / sigma);
+        let of_density = match scale {
+            Scale::Continuous { .. } => -sigma.ln() - LOG_ROOT_2_PI,
+            _ => 0.0,
+        };
+        Self {
+            mean,
+            sigma,
+            log_scale: of_density - inside,
         }
+    }
+}
+
+impl Masses {
+    fn new(scale: Scale) -> Self {
+        let n = match scale {
+            Scale::Grid { n, log: false, .. } if n <= N_LOOKED_UP => n as usize,
+            _ => 0,
+        };
+        Self {
+            n,
+            sigmas: Vec::new(),
+            masses: Vec::new(),
+            sigma_of: Vec::new(),
+        }
+    }
+
+    /// Adds the deviation of a shape.
+    fn add(&mut self, sigma: f64) {
+        if self.n == 0 {
+            return;
+        }
+        let known = self.sigmas.iter().position(|other| *other == sigma);
+        let idx = known.unwrap_or_else(|| {
+            self.sigmas.push(sigma);
+            let masses = (0..self.n).map(|distance| {
+                let distance = distance as f64;
+                log_mass((distance - 0.5) / sigma, (distance + 0.5) / sigma)
+            });
+            self.masses.extend(masses);
+            self.sigmas.len() - 1
+        });
+        self.sigma_of.push(idx as u32);
+    }
+}
+
+/// Calls a function with the trial, mean and deviation of each kernel, means ascending, and with
+/// whether the mean is another than the one before it.
+fn for_each_normal(
+    sorted: &[(f64, u32)],
+    low: f64,
+    high: f64,
+    mut each: impl FnMut(usize, f64, f64, bool),
+) {
+    let range = high - low;
+    let narrowest = range / (sorted.len() as f64 + 2.0).min(100.0);
+    let mut left: Option<f64> = None;
+    for (rank, (mean, trial)) in sorted.iter().enumerate() {
+        let right = sorted.get(rank + 1).map(|right| right.0 - mean);
+        let distance = match (left, right) {
+            (None, None) => (mean - low).max(high - mean),
+            (Some(one), None) | (None, Some(one)) => one,
+            (Some(left), Some(right)) => left.max(right),
+        };
+        let sigma = distance.clamp(narrowest, range);
+        let is_new = left.is_none_or(|left| left > 0.0);
+        each(*trial as usize, *mean, sigma, is_new);
+        left = right;
     }
 }

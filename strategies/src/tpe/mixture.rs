@@ -4,6 +4,7 @@ use firebrick_core::random::Stream;
 use rand::RngExt;
 
 use super::axis::{Axes, Point};
+use super::columns::Selection;
 use super::kernel::Kernels;
 
 /// A mixture with one component a trial and one for the prior, over some axes.
@@ -26,15 +27,15 @@ pub(super) enum Weights {
 }
 
 impl Mixture {
-    /// Fits a mixture over some axes to trials in ascending order of their numbers.
-    pub(super) fn fit(space: &Axes, axes: &[usize], trials: &[&Point], weights: Weights) -> Self {
-        let mut column = Vec::with_capacity(trials.len());
-        let kernels = axes.iter().map(|axis| {
-            column.clear();
-            column.extend(trials.iter().map(|point| point[*axis]));
-            Kernels::fit(space.scale(*axis), &column)
-        });
-        let kernels = kernels.collect();
+    /// Fits a mixture over some axes to some trials.
+    pub(super) fn fit(
+        space: &Axes,
+        axes: &[usize],
+        trials: &Selection<'_>,
+        weights: Weights,
+    ) -> Self {
+        let fit = |axis: &usize| Kernels::fit(space.scale(*axis), trials, *axis);
+        let kernels = axes.iter().map(fit).collect();
         let mut weights = weights.of(trials.len());
         weights.push(1.0);
         let total: f64 = weights.iter().sum();
@@ -65,28 +66,69 @@ impl Mixture {
 
     /// Returns the logarithms of the densities at some points, over the axes that each one has.
     pub(super) fn log_densities(&self, points: &[Point]) -> Vec<f64> {
-        let mut sums: Vec<Vec<f64>> = vec![self.log_weights.clone(); points.len()];
-        let mut order: Vec<(f64, usize)> = Vec::with_capacity(points.len());
-        let mut of_shapes = Vec::new();
-        for (axis, kernels) in self.axes.iter().zip(&self.kernels) {
-            if kernels.is_constant() {
-                continue;
-            }
-            order.clear();
-            let coordinates = points.iter().enumerate();
-            order.extend(coordinates.filter_map(|(idx, point)| Some((point[*axis]?, idx))));
-            // Equal coordinates follow each other, so each is computed once.
-            order.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let mut last = f64::NAN;
-            for (coordinate, idx) in &order {
-                if *coordinate != last {
-                    kernels.log_densities(*coordinate, &mut of_shapes);
-                    last = *coordinate;
+        let tables: Vec<Tables> = self
+            .axes
+            .iter()
+            .zip(&self.kernels)
+            .map(|(axis, kernels)| Tables::new(kernels, *axis, points))
+            .collect();
+        let mut sums = self.log_weights.clone();
+        let density = |(idx, point): (usize, &Point)| {
+            sums.copy_from_slice(&self.log_weights);
+            for ((axis, kernels), tables) in self.axes.iter().zip(&self.kernels).zip(&tables) {
+                if let Some(coordinate) = point[*axis]
+                    && !kernels.is_constant()
+                {
+                    kernels.add(coordinate, tables.of(idx), &mut sums);
                 }
-                kernels.add(&of_shapes, &mut sums[*idx]);
             }
+            log_sum_exp(&sums)
+        };
+        points.iter().enumerate().map(density).collect()
+    }
+}
+
+/// What the kernels of an axis give at the coordinates of some points, each computed once.
+struct Tables {
+    /// One after the other, each as long as there are shapes.
+    values: Vec<f64>,
+    n_shapes: usize,
+    table_of: Vec<u32>,
+}
+
+impl Tables {
+    fn new(kernels: &Kernels, axis: usize, points: &[Point]) -> Self {
+        let mut values = Vec::new();
+        let mut table_of = vec![0; points.len()];
+        if !kernels.has_tables() {
+            return Self {
+                values,
+                n_shapes: 0,
+                table_of,
+            };
         }
-        sums.iter().map(|sums| log_sum_exp(sums)).collect()
+        let mut known: Vec<f64> = Vec::new();
+        for (table, point) in table_of.iter_mut().zip(points) {
+            let Some(coordinate) = point[axis] else {
+                continue;
+            };
+            let place = known.iter().position(|other| *other == coordinate);
+            *table = place.unwrap_or_else(|| {
+                known.push(coordinate);
+                kernels.tabulate(coordinate, &mut values);
+                known.len() - 1
+            }) as u32;
+        }
+        Self {
+            n_shapes: values.len() / known.len().max(1),
+            values,
+            table_of,
+        }
+    }
+
+    fn of(&self, point: usize) -> &[f64] {
+        let start = self.table_of[point] as usize * self.n_shapes;
+        &self.values[start..start + self.n_shapes]
     }
 }
 

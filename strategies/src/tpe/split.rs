@@ -61,7 +61,7 @@ impl Standing {
 /// One objective: Optuna 5's TPE. Several: Ozaki et al., "Multiobjective Tree-Structured Parzen
 /// Estimator", JAIR 73, 2022, as in Optuna 5. Differs: an infeasible trial says only that it is
 /// one, so it is never good, even when there are no others.
-pub(super) fn good(standings: &[&Standing], n_objectives: usize) -> Vec<usize> {
+pub(super) fn good(standings: &[Standing], n_objectives: usize) -> Vec<usize> {
     let n_informative = standings
         .iter()
         .filter(|standing| standing.is_informative())
@@ -83,7 +83,12 @@ pub(super) fn good(standings: &[&Standing], n_objectives: usize) -> Vec<usize> {
         }
     }
     let mut good = if n_objectives == 1 {
-        complete.sort_by(|a, b| a.1[0].total_cmp(&b.1[0]));
+        let by_cost = |a: &(usize, &[f64]), b: &(usize, &[f64])| {
+            a.1[0].total_cmp(&b.1[0]).then(a.0.cmp(&b.0))
+        };
+        if n_good < complete.len() {
+            complete.select_nth_unstable_by(n_good, by_cost);
+        }
         complete.iter().map(|(idx, _)| *idx).take(n_good).collect()
     } else {
         best_fronts(&complete, n_good)
@@ -110,22 +115,52 @@ fn best_fronts(complete: &[(usize, &[f64])], n_good: usize) -> Vec<usize> {
     // In this order nothing is dominated by what comes after it.
     rest.sort_by(|a, b| compare(a.1, b.1));
     let mut good = Vec::with_capacity(n_good);
+    if rest.first().is_some_and(|(_, costs)| costs.len() == 2) {
+        for front in fronts_of_two(&rest) {
+            take(&mut good, &front, n_good);
+        }
+        return good;
+    }
     while good.len() < n_good && !rest.is_empty() {
         let front;
         (front, rest) = split_front(&rest);
-        let room = n_good - good.len();
-        if front.len() <= room {
-            good.extend(front.iter().map(|(idx, _)| *idx));
-            continue;
-        }
-        let costs: Vec<&[f64]> = front.iter().map(|(_, costs)| *costs).collect();
-        good.extend(
-            greedy_subset(&costs, room)
-                .into_iter()
-                .map(|of_front| front[of_front].0),
-        );
+        take(&mut good, &front, n_good);
     }
     good
+}
+
+/// Takes a front, or the best subset of it that there is room for.
+fn take(good: &mut Vec<usize>, front: &[(usize, &[f64])], n_good: usize) {
+    let room = n_good - good.len();
+    if front.len() <= room {
+        good.extend(front.iter().map(|(idx, _)| *idx));
+    } else if room > 0 {
+        let costs: Vec<&[f64]> = front.iter().map(|(_, costs)| *costs).collect();
+        let chosen = greedy_subset(&costs, room).into_iter();
+        good.extend(chosen.map(|of_front| front[of_front].0));
+    }
+}
+
+/// Splits sorted costs of two objectives into their fronts, the best first.
+///
+/// # Source
+/// The last point of a front has its least second cost, so it alone says whether a later point is
+/// dominated by the front; and what a front dominates all fronts before it do. So the front of a
+/// point is found by bisection: Jensen, "Reducing the Run-Time Complexity of Multiobjective EAs",
+/// IEEE Transactions on Evolutionary Computation 7(5), 2003.
+fn fronts_of_two<'a>(sorted: &[(usize, &'a [f64])]) -> Vec<Costs<'a>> {
+    let mut fronts: Vec<Costs<'a>> = Vec::new();
+    for point in sorted {
+        let place = fronts.partition_point(|front| {
+            let last = front.last();
+            last.is_some_and(|(_, last)| dominates(last, point.1))
+        });
+        match fronts.get_mut(place) {
+            Some(front) => front.push(*point),
+            None => fronts.push(vec![*point]),
+        }
+    }
+    fronts
 }
 
 type Costs<'a> = Vec<(usize, &'a [f64])>;
@@ -160,8 +195,7 @@ mod tests {
     use super::*;
 
     fn check(standings: &[Standing], n_objectives: usize, expected: &[usize]) {
-        let standings: Vec<&Standing> = standings.iter().collect();
-        assert_eq!(good(&standings, n_objectives), expected);
+        assert_eq!(good(standings, n_objectives), expected);
     }
 
     fn complete(costs: &[f64]) -> Vec<Standing> {
@@ -224,6 +258,23 @@ mod tests {
         check(&trials, 2, &[18, 19, 20]);
         // 19 make 2, and 20 and 21 were left out: the best of the rest is one of the fillers.
         check(&trials[..19], 2, &[0, 18]);
+    }
+
+    #[test]
+    fn fronts_of_two_objectives_are_those_of_any_number() {
+        // A grid of few values, so that costs are often equal.
+        let costs: Vec<[f64; 2]> = (0..200_u32)
+            .map(|n| [f64::from(n * 37 % 13), f64::from(n * 53 % 11)])
+            .collect();
+        let mut rest: Vec<(usize, &[f64])> =
+            costs.iter().map(|c| c.as_slice()).enumerate().collect();
+        rest.sort_by(|a, b| compare(a.1, b.1));
+        for ours in fronts_of_two(&rest.clone()) {
+            let front;
+            (front, rest) = split_front(&rest);
+            assert_eq!(ours, front);
+        }
+        assert!(rest.is_empty());
     }
 
     #[test]
