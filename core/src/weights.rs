@@ -74,6 +74,16 @@ pub enum WeightsError {
         /// Its position in the flat array.
         position: usize,
     },
+    /// A variance is below zero, so that a batch normalisation would divide by what is no number.
+    #[error("tensor `{key}` holds {value} at position {position}, and no variance is below 0")]
+    Variance {
+        /// The key.
+        key: String,
+        /// The number, as text.
+        value: String,
+        /// Its position in the flat array.
+        position: usize,
+    },
 }
 
 /// What a learned step is before calibration chooses where it starts.
@@ -188,7 +198,7 @@ impl Weights {
     ///
     /// # Errors
     /// [`WeightsError`] names the first tensor that is missing, too much, of another shape or not
-    /// finite.
+    /// finite, or a variance below zero.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
         let mut known = Vec::new();
         for node in graph.nodes() {
@@ -208,6 +218,16 @@ impl Weights {
                 if let Some(position) = tensor.data.iter().position(|value| !value.is_finite()) {
                     let value = tensor.data[position].to_string();
                     return Err(WeightsError::NotFinite {
+                        key,
+                        value,
+                        position,
+                    });
+                }
+                let is_variance = name == "running_var";
+                let below = tensor.data.iter().position(|value| *value < 0.0);
+                if let Some(position) = below.filter(|_| is_variance) {
+                    let value = tensor.data[position].to_string();
+                    return Err(WeightsError::Variance {
                         key,
                         value,
                         position,
@@ -256,7 +276,7 @@ impl Weights {
     /// Reads the notes of [`Weights::to_safetensors`]; none where another program wrote the file.
     ///
     /// # Errors
-    /// [`WeightsError::Format`] if the bytes are not such a file.
+    /// [`WeightsError::Format`] if the bytes are not such a file, or its notes no table of texts.
     pub fn notes(bytes: &[u8]) -> Result<BTreeMap<String, String>, WeightsError> {
         let (_, header) = SafeTensors::read_metadata(bytes)
             .map_err(|error| WeightsError::Format(error.to_string()))?;
@@ -264,8 +284,11 @@ impl Weights {
             .metadata()
             .as_ref()
             .and_then(|notes| notes.get("firebrick"));
-        let notes = notes.and_then(|notes| serde_json::from_str(notes).ok());
-        Ok(notes.unwrap_or_default())
+        match notes {
+            Some(notes) => serde_json::from_str(notes)
+                .map_err(|error| WeightsError::Format(format!("its notes can't be read: {error}"))),
+            None => Ok(BTreeMap::new()),
+        }
     }
 
     /// Reads the bytes of a safetensors file.
@@ -319,6 +342,11 @@ mod tests {
         assert_eq!(Weights::notes(&bytes).unwrap(), notes.into());
         let without = weights.to_safetensors(&BTreeMap::new());
         assert_eq!(Weights::notes(&without).unwrap(), BTreeMap::new());
+        let notes = Some([("firebrick".to_owned(), "no JSON".to_owned())].into());
+        let tensors: [(&str, TensorView<'_>); 0] = [];
+        let broken = safetensors::serialize(tensors, notes).unwrap();
+        let error = Weights::notes(&broken).unwrap_err().to_string();
+        assert!(error.contains("its notes can't be read"), "{error}");
         let read = Weights::from_safetensors(&bytes).unwrap();
         assert_eq!(read, weights);
         read.check(&graph()).unwrap();
@@ -353,6 +381,11 @@ mod tests {
         let mut weights = good.clone();
         weights.0.get_mut("a.bias").unwrap().data[1] = f32::NAN;
         assert_eq!(error(&weights), "tensor `a.bias` holds NaN at position 1");
+        let mut weights = good.clone();
+        weights.0.get_mut("b.running_var").unwrap().data[3] = -0.5;
+        let expected =
+            "tensor `b.running_var` holds -0.5 at position 3, and no variance is below 0";
+        assert_eq!(error(&weights), expected);
         let mut weights = good;
         weights.0.insert(
             "z.bias".to_owned(),
