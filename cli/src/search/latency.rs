@@ -2,12 +2,15 @@
 
 use std::time::Instant;
 
-use firebrick_core::dataset::Split;
+use anyhow::Result;
+use firebrick_core::dataset::{Dataset, Split};
 use firebrick_core::engine::Candidate;
 use firebrick_core::weights::Weights;
 
 use crate::engines::Usable;
-use crate::study::{LATENCY, LATENCY_SPREAD, LatencyArgs};
+use crate::prepare;
+use crate::rows::picked;
+use crate::study::{LATENCY, LATENCY_SPREAD, LatencyArgs, Loaded, Subject};
 
 /// Measures latency. Nothing else of the search runs meanwhile; what else the machine does counts.
 pub(crate) struct Latency {
@@ -17,9 +20,21 @@ pub(crate) struct Latency {
 }
 
 impl Latency {
-    /// Measures predictions of so many rows as a split has.
-    pub(super) fn new(args: LatencyArgs, rows: Split) -> Self {
-        Self { args, rows }
+    /// Takes the rows that are predicted from the validation split.
+    ///
+    /// # Errors
+    /// If it has fewer.
+    pub(super) fn of(loaded: &Loaded, args: LatencyArgs, dataset: &Dataset) -> Result<Self> {
+        let (wanted, n_rows) = (args.batch_size, dataset.validation.len());
+        if wanted > n_rows {
+            let key = format!("search.strategy.hw_runner.{LATENCY}.batch_size");
+            let what = format!("`{key}` is {wanted}, but there are {n_rows} validation rows");
+            let error = loaded.blame(Subject::Key(&key), what, None);
+            return Err(prepare::blamed(error));
+        }
+        let width = dataset.input_shape.iter().product();
+        let rows = picked(&dataset.validation, width, loaded.study.seed, wanted);
+        Ok(Self { args, rows })
     }
 
     /// Returns the median time of a prediction and the distance between its quartiles, in

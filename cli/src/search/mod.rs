@@ -39,7 +39,6 @@ use crate::output::progress::Progress;
 use crate::output::table::number;
 use crate::plugins::Plugins;
 use crate::prepare::{self, Network};
-use crate::rows::picked;
 use crate::setup;
 use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
 use crate::training::Trainer;
@@ -168,14 +167,10 @@ pub(crate) fn run(
     let trainer = Trainer::new(&loaded.study, &engines, &base.dataset, &recipe);
     let evaluator = Evaluator {
         scoring: scoring.as_ref(),
-        latency: search.measured.latency.map(|args| {
-            let width = base.dataset.input_shape.iter().product();
-            let seed = loaded.study.seed;
-            Latency::new(
-                args,
-                picked(&base.dataset.validation, width, seed, args.batch_size),
-            )
-        }),
+        latency: match search.measured.latency {
+            Some(args) => Some(Latency::of(&loaded, args, &base.dataset)?),
+            None => None,
+        },
         trained_ebops: search.measured.trained_ebops,
         builder: &builder,
         goal: &search.goal,

@@ -364,6 +364,20 @@ fn every_cost_can_be_an_objective_and_be_limited() {
 }
 
 #[test]
+fn latency_is_of_no_more_rows_than_there_are() {
+    let study = SEARCH.replace(
+        "trained_ebops = {}",
+        "measured_latency = { batch_size = 1000000 }",
+    );
+    let place = Place::with_study(&study);
+    let run = place.run(&["search", "--config", "study.toml", "--out", "out"]);
+    assert_eq!(run.code, Some(2));
+    let expected = "`search.strategy.hw_runner.measured_latency.batch_size` is 1000000, but there \
+                    are";
+    assert!(run.stderr.contains(expected), "{}", run.stderr);
+}
+
+#[test]
 fn what_can_not_be_measured_before_training_can_not_limit_it() {
     let study = SEARCH.replace(
         "[search.strategy]\n",
