@@ -82,6 +82,14 @@ pub enum StrategyError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The study has a number of objectives that the strategy can't handle.
+    #[error("the study has {found} objectives, {reason}")]
+    Objectives {
+        /// How many there are.
+        found: usize,
+        /// What the strategy needs.
+        reason: String,
+    },
     /// Anything else.
     #[error("{0}")]
     Other(String),

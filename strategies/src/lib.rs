@@ -8,6 +8,7 @@
 //! were proposed or told, and `refusal` says which strategies take a space that another one can't.
 
 mod brute;
+mod cma_es;
 mod grid;
 mod nsga2;
 mod nsga3;
@@ -26,6 +27,7 @@ mod seen;
 mod turns;
 
 pub use brute::{Brute, BruteSettings};
+pub use cma_es::{CmaEs, CmaEsSettings};
 pub use grid::{Grid, GridSettings};
 pub use nsga2::{Nsga2, Nsga2Settings};
 pub use nsga3::{Nsga3, Nsga3Settings};

@@ -177,6 +177,7 @@ fn every_strategy_says_what_it_does() {
         names,
         [
             "brute",
+            "cma_es",
             "grid",
             "nsga2",
             "nsga3",

@@ -20,7 +20,8 @@ const BATCH: u64 = 4;
 /// known number of trials.
 ///
 /// `make` makes the strategy for a study, with the settings that are to be checked. It may refuse
-/// a space with [`StrategyError::Space`], naming the parameter that it can't handle.
+/// a space with [`StrategyError::Space`], naming the parameter that it can't handle, or a number of
+/// objectives with [`StrategyError::Objectives`].
 ///
 /// Held to be true:
 /// - Proposals are canonical points of the space, at most one for each number asked.
@@ -143,6 +144,11 @@ impl Case {
                     known,
                     "{self}: the refusal names `{parameter}`, which is not in the space"
                 );
+                None
+            }
+            Err(StrategyError::Objectives { found, .. }) => {
+                let n = self.study.directions.len();
+                assert_eq!(found, n, "{self}: the refusal counts the objectives");
                 None
             }
             Err(error) => panic!("{self}: the strategy can't be made: {error}"),

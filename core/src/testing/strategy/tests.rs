@@ -113,6 +113,16 @@ fn a_refusal_must_name_a_parameter_of_the_space() {
             reason: "is not for us".to_owned(),
         })
     });
+    let counts = |found: fn(&Study) -> usize| {
+        move |study: &Study| {
+            let reason = "and we take none".to_owned();
+            let found = found(study);
+            Err(StrategyError::Objectives { found, reason })
+        }
+    };
+    check_strategy(counts(|study| study.directions.len()));
+    let miscounted = complaint(Fault::None, |_| check_strategy(counts(|_| 7)));
+    assert!(miscounted.contains("counts the objectives"), "{miscounted}");
     let complaint = complaint(Fault::None, |_| {
         check_strategy(|_| Err(StrategyError::Other("no".to_owned())));
     });
