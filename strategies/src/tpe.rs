@@ -25,7 +25,7 @@ use columns::{Columns, Selection};
 use mixture::{Mixture, Weights};
 use split::{Standing, good};
 
-/// How often candidates are drawn before the search for a new point goes on at random.
+/// How often candidates are drawn until there are enough new ones.
 const N_ROUNDS: usize = 4;
 
 /// More candidates than this take seconds and gigabytes for nothing.
@@ -46,7 +46,7 @@ const N_EI_CANDIDATES_MAX: usize = 10_000;
 /// objectives: Ozaki et al., JAIR 73, 2022; the details are those of Optuna 5.0's `TPESampler`.
 /// Differs: multivariate for any number of objectives; a parameter that exists only under a
 /// condition belongs to the same estimator, where trials without it count as the prior; candidates
-/// that were seen are passed over; the chance in a proposal depends on the seed and the trial
+/// that were seen do not count; the chance in a proposal depends on the seed and the trial
 /// number only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -153,19 +153,37 @@ impl Tpe {
 
     /// Returns the best new candidate.
     fn search(&self, ratio: &Ratio<'_>, number: u64, rng: &mut Stream) -> Option<Params> {
-        let n_candidates = self.settings.n_ei_candidates.get();
-        for _ in 0..N_ROUNDS {
-            let candidates = ratio.draw(&self.axes, n_candidates, rng);
-            let mut params = candidates.iter().map(|point| self.axes.params(point));
-            if let Some(new) = params.find(|params| !self.seen.contains(params, number)) {
-                return Some(new);
-            }
+        let mut points = self.candidates(ratio, number, rng);
+        if points.is_empty() {
+            // The good region is used up: the best of some points that are new, wherever they are.
+            let drawn = 0..self.settings.n_ei_candidates.get();
+            let drawn = drawn.map_while(|_| self.seen.draw(number, rng));
+            points.extend(drawn.map(|params| self.axes.point(&params)));
         }
-        // The good region is used up: the best of some points that are new, wherever they are.
-        let drawn = (0..n_candidates).map_while(|_| self.seen.draw(number, rng));
-        let mut points: Vec<Point> = drawn.map(|params| self.axes.point(&params)).collect();
         ratio.sort(&mut points);
         points.first().map(|point| self.axes.params(point))
+    }
+
+    /// Draws candidates that were neither told nor proposed, each once.
+    ///
+    /// Those that were do not count, so that a late proposal is the best of as many as an early one.
+    fn candidates(&self, ratio: &Ratio<'_>, number: u64, rng: &mut Stream) -> Vec<Point> {
+        let n_drawn = self.settings.n_ei_candidates.get();
+        // Where every axis has its own densities, one point is the best of all on each.
+        let n_wanted = if ratio.is_joint() { n_drawn } else { 1 };
+        let mut new: Vec<Point> = Vec::with_capacity(n_wanted);
+        for _ in 0..N_ROUNDS {
+            for point in ratio.draw(&self.axes, n_drawn, rng) {
+                let params = self.axes.params(&point);
+                if !self.seen.contains(&params, number) && !new.contains(&point) {
+                    new.push(point);
+                }
+                if new.len() == n_wanted {
+                    return new;
+                }
+            }
+        }
+        new
     }
 
     fn fit(&self) -> Fitted {
@@ -261,22 +279,25 @@ struct Ratio<'a> {
 }
 
 impl Ratio<'_> {
-    /// Returns points drawn from the density of the good trials, the most promising first.
-    ///
-    /// Where every axis has its own densities there is one point: the best of `n` coordinates on
-    /// each.
+    /// Returns whether there is one density over all axes.
+    fn is_joint(&self) -> bool {
+        self.good.0.len() == 1
+    }
+
+    /// Returns `n` points drawn from the density of the good trials; where every axis has its own
+    /// densities, one point: the best of `n` coordinates on each.
     fn draw(&self, axes: &Axes, n: usize, rng: &mut Stream) -> Vec<Point> {
         let mut beams = vec![vec![None; axes.len()]];
-        for part in 0..self.good.0.len() {
+        for (part, density) in self.good.0.iter().enumerate() {
             let start = beams.swap_remove(0);
             beams = vec![start; n];
             for point in &mut beams {
-                self.good.0[part].draw(axes, point, rng);
+                density.draw(axes, point, rng);
             }
-            self.sort_by_part(part, &mut beams);
-        }
-        if self.good.0.len() > 1 {
-            beams.truncate(1);
+            if !self.is_joint() {
+                self.sort_by_part(part, &mut beams);
+                beams.truncate(1);
+            }
         }
         beams
     }
