@@ -93,13 +93,13 @@ fn a_limit_on_what_nothing_measures_is_refused() {
     hint: did you mean `params`?
     error: `search.constraints.accuracy_max`: `accuracy` is known only after training in `study.toml`, line 24
 
-    hint: known: `average_bitwidth`, `memory_density`, `size_density`, `bops`, `bops_baskin`, `ebops`, `energy_compute_pj`, `energy_memory_pj`, `energy_pj`, `finn_cycles`, `finn_luts`, `flops`, `macs`, `params`, `trainable_params`, `activation_bits`, `bias_bits`, `kernel_bits`, `peak_activation_bits`, `size_bits`, `weight_bits`
+    hint: known: `average_bitwidth`, `memory_density`, `size_density`, `bops`, `bops_baskin`, `ebops`, `energy_compute_pj`, `energy_memory_pj`, `energy_pj`, `finn_cycles`, `finn_luts`, `flops`, `macs`, `params`, `trainable_params`, `roofline_compute_us`, `roofline_latency_us`, `roofline_memory_us`, `activation_bits`, `bias_bits`, `kernel_bits`, `peak_activation_bits`, `size_bits`, `weight_bits`
     error: `search.constraints.trainable_params_max`: nothing measures `trainable_params` in `study.toml`, line 24
 
     hint: `[search.strategy.hw_runner.params]` measures it
     error: `search.constraints.latency_max`: unknown metric `latency` in `study.toml`, line 24
 
-    hint: known: `average_bitwidth`, `memory_density`, `size_density`, `bops`, `bops_baskin`, `ebops`, `energy_compute_pj`, `energy_memory_pj`, `energy_pj`, `finn_cycles`, `finn_luts`, `flops`, `macs`, `params`, `trainable_params`, `activation_bits`, `bias_bits`, `kernel_bits`, `peak_activation_bits`, `size_bits`, `weight_bits`
+    hint: known: `average_bitwidth`, `memory_density`, `size_density`, `bops`, `bops_baskin`, `ebops`, `energy_compute_pj`, `energy_memory_pj`, `energy_pj`, `finn_cycles`, `finn_luts`, `flops`, `macs`, `params`, `trainable_params`, `roofline_compute_us`, `roofline_latency_us`, `roofline_memory_us`, `activation_bits`, `bias_bits`, `kernel_bits`, `peak_activation_bits`, `size_bits`, `weight_bits`
     ");
 }
 

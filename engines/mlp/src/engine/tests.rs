@@ -362,7 +362,7 @@ fn parts_of_a_recipe_make_what_the_whole_of_it_makes() {
     let expected = train(&candidates(&graph, 1), &whole, 1, &Silent);
     let expected = trained(&expected[0]);
     let (mut weights, mut epochs) = (None, Vec::new());
-    for part in [(0, 2), (2, 3), (3, 9)] {
+    for part in [(0, 2), (2, 3), (3, 5)] {
         let candidate = Candidate {
             weights,
             ..candidates(&graph, 1).remove(0)
