@@ -42,10 +42,10 @@ impl<'a> Network<'a> {
         let stored = formats::stored(node, operand, self.weights);
         let stored = stored.map_err(|source| of_operand(node, operand, source))?;
         let mut numbers = stored.iter().flat_map(|tensor| &tensor.data);
-        // Finite weights may come to what is not: the scale of a variance below zero.
+        // Finite weights may come to what is not: a large weight over a small variance.
         if let Some(number) = numbers.find(|number| !number.is_finite()) {
             let reason = format!("has a number that is stored as {number}");
-            let hint = "is a running variance below 0? Export what `firebrick train` wrote";
+            let hint = "its training went wrong: a lower learning rate helps";
             return Err(refused(node, Some(operand), reason, Some(hint)));
         }
         Ok(stored)
