@@ -44,10 +44,10 @@ const N_EI_CANDIDATES_MAX: usize = 10_000;
 /// # Source
 /// Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; several
 /// objectives: Ozaki et al., JAIR 73, 2022; the details are those of Optuna 5.0's `TPESampler`.
-/// Differs: multivariate for any number of objectives; a parameter that exists only under a
-/// condition belongs to the same estimator, where trials without it count as the prior; candidates
-/// that were seen do not count; the chance in a proposal depends on the seed and the trial
-/// number only.
+/// Differs: multivariate for any number of objectives; parameters that exist under the same
+/// condition always are a group (`group` there), which learns from the trials that have it;
+/// candidates that were seen do not count; infeasible trials, which say no number, are never good;
+/// the chance in a proposal depends on the seed and the trial number only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TpeSettings {
@@ -57,7 +57,8 @@ pub struct TpeSettings {
     /// How many candidates the best is taken from, at most 10,000.
     #[serde(default = "twenty_four")]
     pub n_ei_candidates: NonZeroUsize,
-    /// Whether one density spans all parameters, rather than each parameter having its own.
+    /// Whether one density spans all parameters that exist together, rather than each parameter
+    /// having its own.
     #[serde(default = "always")]
     pub multivariate: bool,
 }
@@ -96,7 +97,7 @@ struct Fitted {
     of_good: Estimator,
 }
 
-/// A density over a space: one mixture over all axes, or one for each.
+/// A density over a space: one mixture for each group of axes, or for each axis.
 struct Estimator(Vec<Mixture>);
 
 impl Tpe {
@@ -169,7 +170,7 @@ impl Tpe {
     /// Those that were do not count, so that a late proposal is the best of as many as an early one.
     fn candidates(&self, ratio: &Ratio<'_>, number: u64, rng: &mut Stream) -> Vec<Point> {
         let n_drawn = self.settings.n_ei_candidates.get();
-        // Where every axis has its own densities, one point is the best of all on each.
+        // Where there are several densities, a point is the best of all on each.
         let n_wanted = if ratio.is_joint() { n_drawn } else { 1 };
         let mut new: Vec<Point> = Vec::with_capacity(n_wanted);
         for _ in 0..N_ROUNDS {
@@ -215,13 +216,16 @@ impl Tpe {
     }
 
     fn estimator(&self, trials: &Selection<'_>, weights: Weights) -> Estimator {
-        let axes: Vec<usize> = (0..self.axes.len()).collect();
-        if self.settings.multivariate {
-            return Estimator(vec![Mixture::fit(&self.axes, &axes, trials, weights)]);
-        }
-        let alone =
-            |axis: &usize| Mixture::fit(&self.axes, &[*axis], &trials.having(*axis), weights);
-        Estimator(axes.iter().map(alone).collect())
+        let parts = if self.settings.multivariate {
+            self.axes.groups()
+        } else {
+            (0..self.axes.len()).map(|axis| vec![axis]).collect()
+        };
+        let fit = |axes: &Vec<usize>| match axes.first() {
+            Some(first) => Mixture::fit(&self.axes, axes, &trials.having(*first), weights),
+            None => Mixture::fit(&self.axes, axes, trials, weights),
+        };
+        Estimator(parts.iter().map(fit).collect())
     }
 
     fn insert(&mut self, number: u64, point: &Point, standing: Standing) {
@@ -279,27 +283,31 @@ struct Ratio<'a> {
 }
 
 impl Ratio<'_> {
-    /// Returns whether there is one density over all axes.
+    /// Returns whether there is one density over all axes, as without conditions.
     fn is_joint(&self) -> bool {
         self.good.0.len() == 1
     }
 
-    /// Returns `n` points drawn from the density of the good trials; where every axis has its own
-    /// densities, one point: the best of `n` coordinates on each.
+    /// Returns `n` points drawn from the density of the good trials; where there are several, one
+    /// point: part by part the best of `n`, those before it being set.
     fn draw(&self, axes: &Axes, n: usize, rng: &mut Stream) -> Vec<Point> {
-        let mut beams = vec![vec![None; axes.len()]];
+        let mut points = vec![vec![None; axes.len()]];
         for (part, density) in self.good.0.iter().enumerate() {
-            let start = beams.swap_remove(0);
-            beams = vec![start; n];
-            for point in &mut beams {
-                density.draw(axes, point, rng);
+            let start = points.swap_remove(0);
+            if !density.is_active(axes, &start) {
+                points = vec![start];
+                continue;
+            }
+            points = vec![start; n];
+            for point in &mut points {
+                density.draw(point, rng);
             }
             if !self.is_joint() {
-                self.sort_by_part(part, &mut beams);
-                beams.truncate(1);
+                self.sort_by_part(part, &mut points);
+                points.truncate(1);
             }
         }
-        beams
+        points
     }
 
     /// Sorts points by how promising they are, the most promising first.

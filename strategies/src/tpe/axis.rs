@@ -39,6 +39,7 @@ pub(super) enum Scale {
 }
 
 /// When an axis exists.
+#[derive(PartialEq)]
 struct Condition {
     parent: usize,
     /// Indices of the parent's values.
@@ -59,6 +60,21 @@ impl Axes {
 
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// Returns the axes that exist under the same condition, group by group; each group comes after
+    /// that of the axis it depends on.
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        let mut groups: Vec<Vec<usize>> = Vec::new();
+        for (idx, axis) in self.0.iter().enumerate() {
+            let group = groups.iter_mut();
+            let mut same = group.filter(|group| self.0[group[0]].condition == axis.condition);
+            match same.next() {
+                Some(group) => group.push(idx),
+                None => groups.push(vec![idx]),
+            }
+        }
+        groups
     }
 
     pub(super) fn scale(&self, axis: usize) -> Scale {
@@ -120,11 +136,14 @@ impl Condition {
             .iter()
             .position(|earlier| earlier.name == condition.parameter)?;
         let domain = &parameters[parent].domain;
-        let values = condition
+        let mut values: Vec<u64> = condition
             .values
             .iter()
             .filter_map(|value| domain.index(value))
             .collect();
+        // The same condition, however it is spelled, makes one group.
+        values.sort_unstable();
+        values.dedup();
         Some(Self { parent, values })
     }
 }

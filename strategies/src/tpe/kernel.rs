@@ -22,8 +22,7 @@ const N_LOOKED_UP: u64 = 256;
 /// in for neighbours of a single observation only; the outermost of several have one neighbour),
 /// clipped to `[range / min(100, n + 2), range]`. The prior is in the middle, as wide as the
 /// range. On a grid a value has the mass of its cell. A choice has `1 / (n + 1)`, plus 1 if it was
-/// observed, normalised; the prior is even. Differs: a trial without the parameter has the
-/// prior's kernel.
+/// observed, normalised; the prior is even.
 pub(super) struct Kernels {
     scale: Scale,
     of: Of,

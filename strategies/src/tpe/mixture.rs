@@ -7,7 +7,7 @@ use super::axis::{Axes, Point};
 use super::columns::Selection;
 use super::kernel::Kernels;
 
-/// A mixture with one component a trial and one for the prior, over some axes.
+/// A mixture with one component a trial and one for the prior, over axes that exist together.
 ///
 /// A component is the product of one trial's kernels, so what was good together stays together.
 pub(super) struct Mixture {
@@ -52,15 +52,20 @@ impl Mixture {
         }
     }
 
-    /// Draws the coordinates of this mixture's axes into a point, those before them being set.
-    pub(super) fn draw(&self, space: &Axes, point: &mut Point, rng: &mut Stream) {
+    /// Returns whether a point has this mixture's axes, those before them being set. They exist
+    /// under the same condition.
+    pub(super) fn is_active(&self, space: &Axes, point: &[Option<f64>]) -> bool {
+        let first = self.axes.first();
+        first.is_none_or(|axis| space.is_active(*axis, point))
+    }
+
+    /// Draws the coordinates of this mixture's axes into a point that has them.
+    pub(super) fn draw(&self, point: &mut Point, rng: &mut Stream) {
         let place: f64 = rng.random();
         let component = self.cumulative.partition_point(|sum| *sum <= place);
         let component = component.min(self.cumulative.len() - 1);
         for (axis, kernels) in self.axes.iter().zip(&self.kernels) {
-            point[*axis] = space
-                .is_active(*axis, point)
-                .then(|| kernels.draw(component, rng));
+            point[*axis] = Some(kernels.draw(component, rng));
         }
     }
 

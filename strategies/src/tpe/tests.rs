@@ -227,7 +227,7 @@ fn points_are_drawn_as_the_density_says() {
         let n_draws = 20_000.0;
         for _ in 0..n_draws as usize {
             let mut point = vec![None];
-            mixture.draw(&axes, &mut point, &mut rng);
+            mixture.draw(&mut point, &mut rng);
             counts[point[0].expect("active") as usize] += 1.0;
         }
         let all: Vec<Point> = (0..n).map(|idx| vec![Some(idx as f64)]).collect();
@@ -332,6 +332,46 @@ fn learns_parameters_that_exist_under_a_condition() {
             "multivariate {multivariate}: {tpe} against {random}"
         );
     }
+}
+
+#[test]
+fn parameters_of_the_same_condition_are_one_group() {
+    let on = |name: &str, values: &[i64]| Parameter {
+        condition: Some(Condition {
+            parameter: "format".to_owned(),
+            values: values.iter().copied().map(Value::Int).collect(),
+        }),
+        ..ordinal(name, &[1, 2, 3])
+    };
+    let space = space(vec![
+        parameter("format", categorical(4)),
+        on("width", &[1, 2]),
+        ordinal("multiplier", &[1, 2]),
+        on("exponent", &[2]),
+        on("fraction", &[2, 1]),
+    ]);
+    let axes = Axes::new(&space);
+    assert_eq!(axes.groups(), [vec![0, 2], vec![1, 4], vec![3]]);
+}
+
+/// A choice of 2 and, under 1, a number: trials of 0 say nothing about the number, so its density
+/// is what the trials of 1 alone give.
+#[test]
+fn a_group_learns_from_the_trials_that_have_it() {
+    let (space, _) = conditional();
+    let axes = Axes::new(&space);
+    let having: Vec<Point> = [3.0, 5.0, 20.0]
+        .map(|width| vec![Some(1.0), Some(width), Some(0.5)])
+        .into();
+    let without = vec![Some(0.0), None, Some(0.25)];
+    let mixed = [&having[..1], &[without.clone()], &having[1..], &[without]].concat();
+    let of_width = |points: &[Point]| {
+        let columns = columns(&axes, points);
+        let selection = Selection::new(&axes, &columns, |_| true, &[]).having(1);
+        let mixture = Mixture::fit(&axes, &[1], &selection, Weights::FavourNew);
+        mixture.log_densities(&[having[0].clone(), having[2].clone()])
+    };
+    assert_eq!(of_width(&mixed), of_width(&having));
 }
 
 #[test]
