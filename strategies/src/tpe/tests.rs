@@ -364,7 +364,10 @@ fn a_group_learns_from_the_trials_that_have_it() {
         .map(|width| vec![Some(1.0), Some(width), Some(0.5)])
         .into();
     let without = vec![Some(0.0), None, Some(0.25)];
-    let mixed = [&having[..1], &[without.clone()], &having[1..], &[without]].concat();
+    let [first, second, third] = &having[..] else {
+        panic!("three trials");
+    };
+    let mixed = [first, &without, second, third, &without].map(Clone::clone);
     let of_width = |points: &[Point]| {
         let columns = columns(&axes, points);
         let selection = Selection::new(&axes, &columns, |_| true, &[]).having(1);
