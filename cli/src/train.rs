@@ -101,6 +101,11 @@ pub(crate) fn run(
     };
     let recipe = prepare::recipe(&loaded, &study.recipe, &base.dataset)?;
     let trainer = Trainer::new(study, &engines, &base.dataset, &recipe);
+    if let Some(n_epochs) = trainer.float_epochs(&candidate).filter(|n| *n > 0) {
+        progress.line(&format!(
+            "number formats count after epoch {n_epochs}; until then it trains in float32"
+        ));
+    }
     let fitted = trainer
         .train(engines.base_position(), vec![candidate], &watch)
         .context("the engine can't train")?;

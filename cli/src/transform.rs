@@ -127,6 +127,7 @@ fn with_weights(
         placement,
         rows: rows.features.borrow(),
         method: study.quantization.method,
+        learns_steps: false,
     };
     let chosen = calibration.choose(graph, &weights);
     chosen.context("number formats can't be chosen")

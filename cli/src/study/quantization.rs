@@ -12,7 +12,8 @@ pub(crate) struct Quantization {
     /// When the formats count.
     pub(crate) mode: QuantizationMode,
     /// After how many epochs in float32 they begin to count, under [`QuantizationMode::Qat`]. Absent
-    /// means none where nothing of them is open, else a quarter of all epochs, at least one.
+    /// means none for a network that starts from a checkpoint, else a quarter of all epochs, at
+    /// least one unless there is only one.
     pub(crate) float_epochs: Option<usize>,
     /// How the range of an open fixed-point format is chosen.
     pub(crate) method: RangeMethod,

@@ -88,6 +88,15 @@ impl<'a> Trainer<'a> {
         }
     }
 
+    /// Returns after how many epochs the formats of a candidate begin to count; `None` where it has
+    /// none, or they count only after training.
+    pub(crate) fn float_epochs(&self, candidate: &Candidate) -> Option<usize> {
+        match self.plan(candidate) {
+            Plan::Float(n_epochs) => Some(n_epochs),
+            Plan::Direct | Plan::Ptq => None,
+        }
+    }
+
     /// Trains candidates of one engine, as one population where the engine may do so.
     ///
     /// # Errors
@@ -106,7 +115,7 @@ impl<'a> Trainer<'a> {
             let part = Part::new(position, candidate);
             match plans[position] {
                 Plan::Direct => direct.push(part),
-                Plan::Float(0) => match self.choose(engine, part)? {
+                Plan::Float(0) => match self.choose(engine, part, true)? {
                     Ok(part) => direct.push(part),
                     Err(failed) => fitted[position] = Some(failed),
                 },
@@ -121,7 +130,8 @@ impl<'a> Trainer<'a> {
         for (by, parts) in first_parts {
             for part in self.train_in_float(by, parts, &plans, observer, &mut fitted)? {
                 let position = part.position;
-                match (self.choose(by, part)?, plans[position]) {
+                let plan = plans[position];
+                match (self.choose(by, part, plan != Plan::Ptq)?, plan) {
                     (Err(failed), _) => fitted[position] = Some(failed),
                     (Ok(part), Plan::Float(n_epochs)) => {
                         second.entry(n_epochs).or_default().push(part);
@@ -162,7 +172,7 @@ impl<'a> Trainer<'a> {
         let part = Part::new(0, candidate);
         let open = has_open(&part.candidate.graph);
         let chosen = match open {
-            true => self.choose(engine, part)?,
+            true => self.choose(engine, part, false)?,
             false => Ok(part.with_first_weights()),
         };
         match chosen {
@@ -183,9 +193,10 @@ impl<'a> Trainer<'a> {
         let max_epochs = self.recipe.max_epochs;
         let n_epochs = match (self.quantization.float_epochs, &candidate.weights) {
             (Some(n_epochs), _) => n_epochs,
-            (None, None) if is_open => (max_epochs / 4).max(1),
+            // Noise is not worth storing: in coarse formats all of it may become 0.
+            (None, None) => (max_epochs / 4).max(1),
             // A trained network has ranges to choose formats from.
-            (None, _) => 0,
+            (None, Some(_)) => 0,
         };
         match n_epochs.min(max_epochs.saturating_sub(1)) {
             0 if !is_open => Plan::Direct,
@@ -241,7 +252,12 @@ impl<'a> Trainer<'a> {
     /// Chooses the formats of a candidate from its weights: those that it has, or first ones.
     ///
     /// What can't be chosen from is a candidate that went wrong.
-    fn choose(&self, engine: usize, part: Part) -> Result<Result<Part, Fitted>, EngineError> {
+    fn choose(
+        &self,
+        engine: usize,
+        part: Part,
+        learns_steps: bool,
+    ) -> Result<Result<Part, Fitted>, EngineError> {
         let mut part = part.with_first_weights();
         let weights = part.candidate.weights.take().unwrap_or_default();
         let graph = part.quantized.take();
@@ -254,6 +270,7 @@ impl<'a> Trainer<'a> {
             placement,
             rows: self.calibration.features.borrow(),
             method: self.quantization.method,
+            learns_steps,
         };
         let (graph, weights) = calibration.choose(&graph, &weights)?;
         part.candidate.graph = graph;

@@ -23,6 +23,9 @@ pub struct Calibration<'a> {
     pub rows: FeatureRows<'a>,
     /// How a range is chosen.
     pub method: RangeMethod,
+    /// Whether steps that are learned will be: they start as their paper says then, else they are
+    /// chosen as those of fixed point.
+    pub learns_steps: bool,
 }
 
 impl Calibration<'_> {
@@ -64,9 +67,16 @@ impl Calibration<'_> {
                     let chosen = frac_width(&numbers, format.width, format.signed, self.method);
                     format.frac_width = Some(chosen);
                 } else if let Some(step) = step_of(operand) {
-                    let first = LearnedStep::new(format.width, format.signed, 1.0)
-                        .map_err(|error| EngineError::Other(error.to_string()))?
-                        .first_step(&numbers);
+                    let first = match self.learns_steps {
+                        true => LearnedStep::new(format.width, format.signed, 1.0)
+                            .map_err(|error| EngineError::Other(error.to_string()))?
+                            .first_step(&numbers),
+                        false => {
+                            let (width, signed) = (format.width, format.signed);
+                            let chosen = frac_width(&numbers, width, signed, self.method);
+                            (-f64::from(chosen)).exp2() as f32
+                        }
+                    };
                     let tensor = Tensor {
                         shape: vec![1],
                         data: vec![first],

@@ -43,6 +43,10 @@ impl Engine for Plain {
 
 /// Returns the network with its formats chosen from weights that are all `weight` and from rows.
 fn chosen(text: &str, weight: f32, rows: &[f32]) -> (Graph, Weights) {
+    chosen_to(true, text, weight, rows)
+}
+
+fn chosen_to(learns_steps: bool, text: &str, weight: f32, rows: &[f32]) -> (Graph, Weights) {
     let graph: Graph = text.parse().unwrap();
     let mut weights = Weights::init(&graph, 0);
     for (key, tensor) in &mut weights.0 {
@@ -52,10 +56,15 @@ fn chosen(text: &str, weight: f32, rows: &[f32]) -> (Graph, Weights) {
             tensor.data.fill(0.0);
         }
     }
-    calibrated(&graph, &weights, rows)
+    calibrated(learns_steps, &graph, &weights, rows)
 }
 
-fn calibrated(graph: &Graph, weights: &Weights, rows: &[f32]) -> (Graph, Weights) {
+fn calibrated(
+    learns_steps: bool,
+    graph: &Graph,
+    weights: &Weights,
+    rows: &[f32],
+) -> (Graph, Weights) {
     let calibration = Calibration {
         engine: &Plain,
         placement: &Placement {
@@ -64,6 +73,7 @@ fn calibrated(graph: &Graph, weights: &Weights, rows: &[f32]) -> (Graph, Weights
         },
         rows: FeatureRows::Numbers(rows),
         method: RangeMethod::MinMax,
+        learns_steps,
     };
     calibration.choose(graph, weights).unwrap()
 }
@@ -152,9 +162,20 @@ fn a_step_that_was_learned_stays() {
     let graph: Graph = text.parse().unwrap();
     let mut weights = Weights::init(&graph, 0);
     weights.0.get_mut("a.weight_step").unwrap().data = vec![0.125];
-    let (_, weights) = calibrated(&graph, &weights, &[1.0, 0.0, 2.0, 1.0]);
+    let (_, weights) = calibrated(true, &graph, &weights, &[1.0, 0.0, 2.0, 1.0]);
     assert_eq!(weights.get("a.weight_step").unwrap().data, [0.125]);
     assert_ne!(weights.get("a.data_in_step").unwrap().data, [1.0]);
+}
+
+#[test]
+fn a_step_that_nothing_learns_is_chosen_as_that_of_fixed_point() {
+    let text = "x = input[2]
+        a = linear(x, out=2) @ weight=lsq(3) data_in=lsq(3, unsigned)
+        y = output(a)";
+    let (_, weights) = chosen_to(false, text, -0.5, &[1.0, 0.0, 2.0, 1.0]);
+    // -4 to 3 steps for -0.5, 0 to 7 for 2.
+    assert_eq!(weights.get("a.weight_step").unwrap().data, [0.125]);
+    assert_eq!(weights.get("a.data_in_step").unwrap().data, [0.5]);
 }
 
 #[test]
