@@ -25,7 +25,7 @@ use distribution::{Distribution, Sample};
 use margin::with_margin;
 
 /// How often a point is drawn before one that is new is looked for in the whole space.
-const N_DRAWS: usize = 32;
+const N_DRAWS: usize = 200;
 
 /// More points a generation than this learn nothing sooner.
 const SIZE_MAX: usize = 10_000;
@@ -40,15 +40,16 @@ const N_DIMENSIONS_MAX: usize = 500;
 /// better half and gives it that half's shape. Of whole numbers and ordered choices a neighbour
 /// always stays in reach. When the distribution has shrunk to a point it starts again elsewhere,
 /// with generations of twice the size. Pruned trials come after complete ones, infeasible ones
-/// last, and failed ones are left out. Where a point was seen another one is drawn; on a finite
-/// space no point comes twice, and the study ends when there is none left.
+/// last, and failed ones are left out. A point that comes again is not proposed: the distribution
+/// learns from what is known of it. On a finite space the study ends when no point is left.
 ///
 /// # Source
 /// Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv:1604.00772, with negative weights; the
 /// margin of Hamano et al., GECCO 2022; restarts of Auger and Hansen, CEC 2005; trials that were
 /// not drawn from the present distribution count as in Hansen, "Injecting External Solutions Into
 /// CMA-ES", arXiv:1110.4181. Differs, also from Optuna 5's `CmaEsSampler`: ordered choices are
-/// taken, trials may overlap, ties share their weights, and nothing but the trials is kept.
+/// taken, trials may overlap, points that come again cost no trial, ties share their weights, and
+/// nothing but the trials is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CmaEsSettings {
@@ -73,8 +74,9 @@ pub struct CmaEs {
     settings: CmaEsSettings,
     axes: Vec<Axis>,
     seen: Seen,
-    /// The trials that did not fail.
+    /// The trials that did not fail, and the first of each point.
     told: BTreeMap<u64, Member>,
+    numbers: BTreeMap<Params, u64>,
     state: State,
 }
 
@@ -89,13 +91,16 @@ struct Member {
     merit: Merit,
 }
 
-/// What follows from the generations that are full.
+/// What follows from the trials before one.
+#[derive(Clone)]
 struct State {
     distribution: Distribution,
-    /// How many trials a generation has.
+    /// How many samples a generation has.
     size: usize,
+    /// The generation that is not full.
+    generation: Vec<(Sample, Merit)>,
     n_restarts: u32,
-    /// The number of the first trial of the generation that is not full.
+    /// The number of the first trial that was not learnt from.
     next: u64,
 }
 
@@ -138,6 +143,7 @@ impl CmaEs {
             axes,
             seen: Seen::new(&study.space, study.seed),
             told: BTreeMap::new(),
+            numbers: BTreeMap::new(),
             study: study.clone(),
         })
     }
@@ -147,19 +153,50 @@ impl CmaEs {
             return None;
         }
         let mut rng = stream(self.study.seed, Purpose::Propose, number);
-        for _ in 0..N_DRAWS {
-            let params = self.params(&self.draw(&mut rng));
-            if !self.seen.contains(&params, number) {
-                return Some(params);
-            }
+        let mut state = self.state.clone();
+        let is_new = |params: &Params| !self.seen.contains(params, number);
+        match self.walk(&mut state, number, &mut rng, is_new) {
+            Some((_, params)) => Some(params),
+            None => self.seen.draw(number, &mut rng),
         }
-        self.seen.draw(number, &mut rng)
     }
 
-    /// Draws places from the present distribution; those of continuous parameters are on their
-    /// lines.
-    fn draw(&self, rng: &mut Stream) -> Vec<f64> {
-        let mut places = self.state.distribution.draw(rng);
+    /// Draws until a point is accepted, learning on the way from points that are known; `None` if
+    /// there are too many.
+    fn walk(
+        &self,
+        state: &mut State,
+        number: u64,
+        rng: &mut Stream,
+        accepts: impl Fn(&Params) -> bool,
+    ) -> Option<(Vec<f64>, Params)> {
+        let mut n_known = 0;
+        for _ in 0..N_DRAWS {
+            let places = self.draw(&state.distribution, rng);
+            let params = self.params(&places);
+            if accepts(&params) {
+                return Some((places, params));
+            }
+            let first = self.numbers.get(&params).filter(|first| **first < number);
+            if let Some(first) = first {
+                n_known += 1;
+                let sample = Sample {
+                    places,
+                    is_foreign: false,
+                };
+                self.learn(state, sample, self.told[first].merit.clone());
+            }
+        }
+        if n_known > N_DRAWS / 2 {
+            // What is in reach is known.
+            self.restart(state);
+        }
+        None
+    }
+
+    /// Draws places, those of continuous parameters on their lines.
+    fn draw(&self, distribution: &Distribution, rng: &mut Stream) -> Vec<f64> {
+        let mut places = distribution.draw(rng);
         for (place, axis) in places.iter_mut().zip(&self.axes) {
             if axis.line.n_values().is_none() {
                 *place = place.clamp(0.0, 1.0);
@@ -179,15 +216,34 @@ impl CmaEs {
         params
     }
 
+    /// Learns from the trials told that come next.
+    fn catch_up(&mut self) {
+        if self.axes.is_empty() {
+            return;
+        }
+        let mut state = self.state.clone();
+        for (number, member) in self.told.range(self.state.next..) {
+            let sample = self.sample(&mut state, *number, &member.params);
+            self.learn(&mut state, sample, member.merit.clone());
+            state.next = number + 1;
+        }
+        self.state = state;
+    }
+
     /// Returns a trial as the distribution learns from it: the places that it was drawn at, if the
     /// present distribution gives its number these params.
     ///
     /// Those places say more than the params, of which discrete ones are rounded.
-    fn sample(&self, number: u64, params: &Params) -> Sample {
+    fn sample(&self, state: &mut State, number: u64, params: &Params) -> Sample {
         let mut rng = stream(self.study.seed, Purpose::Propose, number);
-        let mut draws = (0..N_DRAWS).map(|_| self.draw(&mut rng));
-        match draws.find(|places| self.params(places) == *params) {
-            Some(places) => Sample {
+        let mut walked = state.clone();
+        let drawn = self.walk(&mut walked, number, &mut rng, |drawn| drawn == params);
+        // What was known on the way to a point that was drawn otherwise says nothing about it.
+        if drawn.is_some() || walked.n_restarts > state.n_restarts {
+            *state = walked;
+        }
+        match drawn {
+            Some((places, _)) => Sample {
                 places,
                 is_foreign: false,
             },
@@ -204,38 +260,32 @@ impl CmaEs {
         }
     }
 
-    /// Learns from the generations that are full.
-    fn learn(&mut self) {
-        loop {
-            let generation = self.told.range(self.state.next..).take(self.state.size);
-            let generation: Vec<(&u64, &Member)> = generation.collect();
-            if generation.len() < self.state.size || self.axes.is_empty() {
-                return;
-            }
-            let next = generation.last().map_or(0, |(number, _)| **number + 1);
-            let ranks = ranks(&generation);
-            // A generation of equals says nothing.
-            if ranks.iter().any(|rank| *rank > 0) {
-                let sample =
-                    |(number, member): &(&u64, &Member)| self.sample(**number, &member.params);
-                let samples: Vec<Sample> = generation.iter().map(sample).collect();
-                self.state.distribution.update(&samples, &ranks);
-                self.keep_in_reach();
-                let is_real = |axis: &usize| self.axes[*axis].line.n_values().is_none();
-                let real: Vec<usize> = (0..self.axes.len()).filter(is_real).collect();
-                if !real.is_empty() && self.state.distribution.is_spent(real.into_iter()) {
-                    self.restart();
-                }
-            }
-            self.state.next = next;
+    /// Learns from a sample, once its generation is full.
+    fn learn(&self, state: &mut State, sample: Sample, merit: Merit) {
+        state.generation.push((sample, merit));
+        if state.generation.len() < state.size {
+            return;
+        }
+        let (samples, merits): (Vec<Sample>, Vec<Merit>) = state.generation.drain(..).unzip();
+        let ranks = ranks(&merits);
+        // A generation of equals says nothing.
+        if ranks.iter().all(|rank| *rank == 0) {
+            return;
+        }
+        state.distribution.update(&samples, &ranks);
+        self.keep_in_reach(state);
+        let is_real = |axis: &usize| self.axes[*axis].line.n_values().is_none();
+        let mut real = (0..self.axes.len()).filter(is_real).peekable();
+        if real.peek().is_some() && state.distribution.is_spent(real) {
+            self.restart(state);
         }
     }
 
     /// Keeps the mean on its lines, and the neighbours of discrete parameters in reach.
-    fn keep_in_reach(&mut self) {
+    fn keep_in_reach(&self, state: &mut State) {
         let State {
             distribution, size, ..
-        } = &mut self.state;
+        } = state;
         let alpha = 1.0 / (self.axes.len() * *size) as f64;
         for (idx, axis) in self.axes.iter().enumerate() {
             let Some(n) = axis.line.n_values() else {
@@ -255,16 +305,17 @@ impl CmaEs {
     }
 
     /// Starts again around a random place, with generations of twice the size.
-    fn restart(&mut self) {
-        let n_restarts = self.state.n_restarts + 1;
+    fn restart(&self, state: &mut State) {
+        let n_restarts = state.n_restarts + 1;
         let mut rng = stream(self.study.seed, Purpose::Strategy, u64::from(n_restarts));
         let mean = self.axes.iter().map(|_| rng.random()).collect();
-        let size = (2 * self.state.size).min(SIZE_MAX);
-        self.state = State {
+        let size = (2 * state.size).min(SIZE_MAX);
+        *state = State {
             distribution: Distribution::new(mean, self.settings.sigma, size),
             size,
+            generation: Vec::new(),
             n_restarts,
-            next: self.state.next,
+            next: state.next,
         };
     }
 }
@@ -278,6 +329,7 @@ impl State {
         Self {
             distribution: Distribution::new(vec![0.5; n_dimensions], settings.sigma, size),
             size,
+            generation: Vec::new(),
             n_restarts: 0,
             next: 0,
         }
@@ -304,26 +356,26 @@ impl Strategy for CmaEs {
             let Some(merit) = merit else {
                 continue;
             };
+            let first = self.numbers.entry(params.clone()).or_insert(trial.number);
+            *first = trial.number.min(*first);
             self.told.insert(trial.number, Member { params, merit });
             if trial.number < self.state.next {
-                // It belongs to a generation that was full without it: learn anew from the start.
+                // What came after it was learnt from without it: learn anew from the start.
                 self.state = State::first(self.axes.len(), self.settings);
             }
         }
-        self.learn();
+        self.catch_up();
         Ok(())
     }
 }
 
 /// Returns how many of a generation are better than each.
-fn ranks(generation: &[(&u64, &Member)]) -> Vec<usize> {
-    let rank = |(_, member): &(&u64, &Member)| {
-        let better = generation
-            .iter()
-            .filter(|(_, other)| compare(&other.merit, &member.merit).is_lt());
+fn ranks(merits: &[Merit]) -> Vec<usize> {
+    let rank = |merit: &Merit| {
+        let better = merits.iter().filter(|other| compare(other, merit).is_lt());
         better.count()
     };
-    generation.iter().map(rank).collect()
+    merits.iter().map(rank).collect()
 }
 
 fn check(settings: CmaEsSettings) -> Result<(), StrategyError> {

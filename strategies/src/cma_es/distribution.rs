@@ -45,6 +45,7 @@ pub(super) struct Distribution {
 }
 
 /// A point of a generation, as the distribution learns from it.
+#[derive(Debug, Clone)]
 pub(super) struct Sample {
     pub(super) places: Vec<f64>,
     /// Whether the point was not drawn from the present distribution: it may not pull further than
@@ -104,9 +105,8 @@ impl Distribution {
         for (step, pull) in steps.iter().zip(&pulls) {
             add(&mut mean_step, step, *pull);
         }
-        for (idx, mean) in self.mean.iter_mut().enumerate() {
-            *mean += self.sigma * self.factors[idx] * mean_step[idx];
-        }
+        // The factors of margins keep values in reach; they are not steps to be taken.
+        add(&mut self.mean, &mean_step, self.sigma);
 
         let white = self.whitened(&mean_step);
         let gain = (rates.c_sigma * (2.0 - rates.c_sigma) * rates.mu_eff).sqrt();
@@ -182,10 +182,8 @@ impl Distribution {
     fn decompose(&mut self) {
         let (values, vectors) = eigen(&self.covariance);
         let largest = values.iter().copied().fold(0.0, f64::max);
-        let is_sound = largest.is_finite() && largest > 0.0;
-        let least = largest / CONDITION_MAX;
-        if !is_sound || values.iter().any(|value| *value < least || value.is_nan()) {
-            // Rounding has eaten it up: start over with a round one of the present size.
+        if !(largest > 0.0 && values.iter().all(|value| value.is_finite())) {
+            // Overflow has eaten it up: start over with a round one of the present size.
             let n = self.mean.len();
             self.covariance = Matrix::identity(n);
             self.vectors = Matrix::identity(n);
@@ -193,7 +191,8 @@ impl Distribution {
             self.path_c = vec![0.0; n];
             return;
         }
-        self.roots = values.into_iter().map(f64::sqrt).collect();
+        let least = largest / CONDITION_MAX;
+        self.roots = values.iter().map(|value| value.max(least).sqrt()).collect();
         self.vectors = vectors;
     }
 }
@@ -226,11 +225,8 @@ impl Rates {
             1.0 + 2.0 * mu_eff_negative / (mu_eff + 2.0),
             (1.0 - c_1 - c_mu) / (dims * c_mu),
         ];
-        // With two points a generation there is nothing to learn a covariance from, and c_mu is 0.
-        let limit = limits
-            .into_iter()
-            .filter(|limit| limit.is_finite())
-            .fold(1.0, f64::min);
+        // Without a rate for the covariance two of the limits are infinite.
+        let limit = limits.into_iter().fold(f64::INFINITY, f64::min);
         let weight = |w: f64| {
             if w >= 0.0 {
                 w / positive
