@@ -86,9 +86,7 @@ fn greedy_2d(points: &[Vec<f64>], reference: &[f64], n: usize) -> Vec<usize> {
 }
 
 fn greedy_lazy(points: &[Vec<f64>], reference: &[f64], n: usize) -> Vec<usize> {
-    let directions = vec![Direction::Minimize; reference.len()];
     let mut chosen: Vec<usize> = Vec::with_capacity(n);
-    let mut volume = 0.0;
     // Upper bounds of the gains; infinite where nothing was measured yet.
     let mut bounds = vec![f64::INFINITY; points.len()];
     while chosen.len() < n.min(points.len()) {
@@ -101,18 +99,37 @@ fn greedy_lazy(points: &[Vec<f64>], reference: &[f64], n: usize) -> Vec<usize> {
             if measured[top] {
                 break top;
             }
-            let with: Vec<Vec<f64>> = chosen
-                .iter()
-                .chain([&top])
-                .map(|idx| points[*idx].clone())
-                .collect();
-            bounds[top] = hypervolume(&with, reference, &directions) - volume;
+            let others = chosen.iter().map(|idx| points[*idx].as_slice());
+            bounds[top] = gain(&points[top], others, reference);
             measured[top] = true;
         };
         chosen.push(best);
-        volume += bounds[best];
     }
     chosen
+}
+
+/// Returns the volume that a point dominates and none of some others does.
+///
+/// # Source
+/// While, Bradstreet and Barone, "A Fast Way of Calculating Exact Hypervolumes", IEEE Transactions
+/// on Evolutionary Computation 16(1), 2012: what the others take of the point's box is the volume
+/// of the others moved into the box, of which few are left once those dominated are out.
+fn gain<'a>(point: &[f64], others: impl Iterator<Item = &'a [f64]>, reference: &[f64]) -> f64 {
+    let mut inside: Vec<Vec<f64>> = Vec::new();
+    for other in others {
+        let moved = other.iter().zip(point).map(|(other, at)| other.max(*at));
+        let moved: Vec<f64> = moved.collect();
+        let is_below = |a: &[f64], b: &[f64]| a.iter().zip(b).all(|(a, b)| a <= b);
+        if inside.iter().any(|kept| is_below(kept, &moved)) {
+            continue;
+        }
+        inside.retain(|kept| !is_below(&moved, kept));
+        inside.push(moved);
+    }
+    let sides = reference.iter().zip(point);
+    let whole: f64 = sides.map(|(limit, at)| (limit - at).max(0.0)).product();
+    let directions = vec![Direction::Minimize; reference.len()];
+    whole - hypervolume(&inside, reference, &directions)
 }
 
 #[cfg(test)]
@@ -141,6 +158,20 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_gain_is_what_the_volume_grows_by(
+            points in prop::collection::vec(prop::collection::vec(0.0..1.0_f64, 3), 1..8),
+        ) {
+            let reference = [0.9; 3];
+            let volume = |points: &[Vec<f64>]| {
+                hypervolume(points, &reference, &[Direction::Minimize; 3])
+            };
+            let (new, others) = points.split_first().expect("one at least");
+            let grown = volume(&points) - volume(others);
+            let ours = gain(new, others.iter().map(Vec::as_slice), &reference);
+            prop_assert!((ours - grown).abs() < 1e-12, "{} and {}", ours, grown);
+        }
+
         #[test]
         fn two_objectives_choose_what_any_number_would(
             steps in prop::collection::vec((0.01..1.0_f64, 0.01..1.0_f64), 2..12),
