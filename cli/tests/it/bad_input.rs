@@ -78,7 +78,7 @@ fn a_strategy_that_is_not_known() {
     assert_snapshot!(changed("name = \"tpe\"", "name = \"tpee\""), @r"
     error: unknown strategy `tpee` in `study.toml`, line 20
 
-    hint: did you mean `tpe`? `firebrick list strategies` shows the 3 that are known
+    hint: did you mean `tpe`? `firebrick list strategies` shows the 9 that are known
     ");
 }
 
