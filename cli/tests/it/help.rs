@@ -47,7 +47,20 @@ fn lists_everything_as_json() {
             .map(|item| item["name"].as_str().unwrap())
             .collect()
     };
-    assert_eq!(names("strategies"), ["brute", "random", "tpe"]);
+    assert_eq!(
+        names("strategies"),
+        [
+            "brute",
+            "cma_es",
+            "grid",
+            "nsga2",
+            "nsga3",
+            "qmc",
+            "random",
+            "regularized_evolution",
+            "tpe"
+        ]
+    );
     assert_eq!(names("engines"), ["burn", "mlp"]);
     assert!(names("models").contains(&"jsc-three-linear"));
 }
