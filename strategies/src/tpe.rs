@@ -8,6 +8,7 @@ mod normal;
 mod split;
 mod subset;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use firebrick_core::objective::Direction;
@@ -173,10 +174,11 @@ impl Tpe {
         // Where there are several densities, a point is the best of all on each.
         let n_wanted = if ratio.is_joint() { n_drawn } else { 1 };
         let mut new: Vec<Point> = Vec::with_capacity(n_wanted);
+        let mut known = BTreeSet::new();
         for _ in 0..N_ROUNDS {
             for point in ratio.draw(&self.axes, n_drawn, rng) {
                 let params = self.axes.params(&point);
-                if !self.seen.contains(&params, number) && !new.contains(&point) {
+                if !self.seen.contains(&params, number) && known.insert(params) {
                     new.push(point);
                 }
                 if new.len() == n_wanted {
