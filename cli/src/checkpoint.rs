@@ -5,6 +5,7 @@ use std::fs;
 
 use anyhow::{Context, Result, anyhow};
 use firebrick_core::graph::Graph;
+use firebrick_core::scaling::Scaling;
 use firebrick_core::weights::{Weights, WeightsError};
 
 use crate::failure::hinted;
@@ -16,11 +17,16 @@ const GRAPH: &str = "graph";
 const DATASET: &str = "dataset";
 const SEED: &str = "seed";
 
+/// The hint where a file does not fit itself.
+const CHANGED: &str = "the file was changed after it was written";
+
 /// Which rows are for training, validation and the test: a data set, and the seed that splits it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Drawn {
     pub(crate) dataset: String,
     pub(crate) seed: u64,
+    /// What those rows are scaled by, where they are.
+    pub(crate) scaling: Option<Scaling>,
 }
 
 /// What a checkpoint holds.
@@ -41,9 +47,16 @@ pub(crate) fn bytes<const N: usize>(
     notes: [(&str, String); N],
 ) -> Vec<u8> {
     let mut all = BTreeMap::from([(GRAPH.to_owned(), graph.to_string())]);
-    if let Some(Drawn { dataset, seed }) = drawn {
+    if let Some(Drawn {
+        dataset,
+        seed,
+        scaling,
+    }) = drawn
+    {
         all.insert(DATASET.to_owned(), dataset.clone());
         all.insert(SEED.to_owned(), seed.to_string());
+        let scaling = scaling.iter().flat_map(Scaling::notes);
+        all.extend(scaling.map(|(key, value)| (key.to_owned(), value)));
     }
     let notes = notes.into_iter();
     all.extend(notes.map(|(key, value)| (key.to_owned(), value)));
@@ -60,9 +73,10 @@ pub(crate) fn read(path: &str) -> Result<Checkpoint> {
     let notes =
         Weights::notes(&bytes).map_err(|error| hinted(anyhow!(error).context(here()), hint))?;
     let seed = notes.get(SEED).and_then(|seed| seed.parse().ok());
-    let drawn = notes.get(DATASET).zip(seed).map(|(dataset, seed)| Drawn {
+    let mut drawn = notes.get(DATASET).zip(seed).map(|(dataset, seed)| Drawn {
         dataset: dataset.clone(),
         seed,
+        scaling: None,
     });
     let Some(text) = notes.get(GRAPH) else {
         return Ok(Checkpoint {
@@ -76,12 +90,12 @@ pub(crate) fn read(path: &str) -> Result<Checkpoint> {
         .map_err(|error| anyhow!("{error}"))
         .context("the network in its notes can't be read")
         .with_context(here)?;
-    check(
-        path,
-        &weights,
-        &graph,
-        "the file was changed after it was written",
-    )?;
+    check(path, &weights, &graph, CHANGED)?;
+    let scaling = Scaling::of_notes(&notes, graph.input_shape())
+        .map_err(|error| hinted(anyhow!(error).context(here()), CHANGED))?;
+    if let Some(drawn) = &mut drawn {
+        drawn.scaling = scaling;
+    }
     Ok(Checkpoint {
         weights,
         graph: Some(graph),

@@ -33,7 +33,11 @@ pub(crate) fn run(args: &ExportArgs) -> Result<ExitCode> {
 
 fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()> {
     let name = checkpoint.display().to_string();
-    let Checkpoint { weights, graph, .. } = checkpoint::read(&name)?;
+    let Checkpoint {
+        weights,
+        graph,
+        drawn,
+    } = checkpoint::read(&name)?;
     let Some(graph) = graph else {
         let what = format!("checkpoint `{name}` does not say which network its weights are of");
         let hint = "export a checkpoint that `firebrick train` or `firebrick search` wrote";
@@ -45,7 +49,8 @@ fn write(checkpoint: &Path, format: Format, output: Option<&Path>) -> Result<()>
         return Err(failure(what, "name another file: `--output network.onnx`"));
     }
     let file_name = can_be_written(&output)?;
-    let exported = export(&graph, &weights, format, &file_name)
+    let scaling = drawn.and_then(|drawn| drawn.scaling);
+    let exported = export(&graph, &weights, scaling.as_ref(), format, &file_name)
         .map_err(|error: ExportError| {
             let hint = error.hint();
             maybe_hinted(error, hint)

@@ -222,18 +222,20 @@ pub(crate) fn base(
     })
 }
 
-/// Returns what rows a study draws: which of them are kept for the test depends on its seed.
-pub(crate) fn drawn(study: &Study) -> Drawn {
+/// Returns what rows a study draws: which of them are kept for the test depends on its seed, and so
+/// does what all are scaled by.
+pub(crate) fn drawn(study: &Study, dataset: &Dataset) -> Drawn {
     Drawn {
         dataset: study.dataset.name.clone(),
         seed: study.seed,
+        scaling: dataset.scaling.clone(),
     }
 }
 
 /// Returns what is wrong about judging a network by the rows of a study, if it was trained on
 /// others of the same data set.
 fn split_apart(drawn: &Drawn, study: &Study) -> Option<String> {
-    let Drawn { dataset, seed } = drawn;
+    let Drawn { dataset, seed, .. } = drawn;
     let is_apart = *dataset == study.dataset.name && *seed != study.seed;
     is_apart.then(|| {
         format!(

@@ -126,7 +126,10 @@ pub(crate) fn run(
     };
     write_curves(&out, &subject(&loaded, &base.dataset), &trained.epochs)?;
     let notes = [("epoch", trained.kept_epoch.to_string())];
-    let (graph, drawn) = (&fitted.candidate.graph, prepare::drawn(study));
+    let (graph, drawn) = (
+        &fitted.candidate.graph,
+        prepare::drawn(study, &base.dataset),
+    );
     let checkpoint = checkpoint::bytes(graph, &trained.weights, Some(&drawn), notes);
     write_checkpoint(&out, &checkpoint)?;
     if let Some(file) = save {

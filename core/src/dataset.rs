@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::images::{Augment, Normalize, Occasion, PixelReader};
+use crate::scaling::Scaling;
 
 /// A classification data set, split once.
 #[derive(Debug, Clone, PartialEq)]
@@ -17,6 +18,9 @@ pub struct Dataset {
     pub feature_names: Vec<String>,
     /// The names of the classes; a label is an index into them.
     pub class_names: Vec<String>,
+    /// What rows are scaled by before networks read them; `None` where features are as they were
+    /// read or generated.
+    pub scaling: Option<Scaling>,
     /// What candidates are trained on.
     pub train: Split,
     /// What candidates are judged on, carved from the training data.

@@ -4,6 +4,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use crate::random::{Purpose, stream};
+use crate::scaling::Scaling;
 
 /// How the bytes of a picture become numbers: `(byte / 255 - mean) / std`, a pair a channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -109,6 +110,15 @@ impl Normalize {
         Self {
             mean: vec![0.0; channels],
             std: vec![1.0; channels],
+        }
+    }
+
+    /// Returns what becomes of bytes in `0..=255`.
+    pub fn scaling(&self) -> Scaling {
+        let of_bytes = |numbers: &[f32]| numbers.iter().map(|x| f64::from(*x) * 255.0).collect();
+        Scaling {
+            mean: of_bytes(&self.mean),
+            std: of_bytes(&self.std),
         }
     }
 }

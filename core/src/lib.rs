@@ -22,6 +22,7 @@ pub mod pruner;
 pub mod random;
 pub mod recipe;
 pub mod registry;
+pub mod scaling;
 pub mod space;
 pub mod strategy;
 pub mod testing;

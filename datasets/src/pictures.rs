@@ -158,6 +158,7 @@ pub(crate) fn prepare(
         input_shape: shape.to_vec(),
         feature_names: Vec::new(),
         class_names,
+        scaling: Some(normalize.scaling()),
         train: split(train),
         validation: split(validation),
         test: split(test),

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::hash::{Hash, Hasher};
 
 use firebrick_core::dataset::{Dataset, Features, Split};
+use firebrick_core::scaling::Scaling;
 
 use crate::Request;
 use crate::error::LoadError;
@@ -75,11 +76,13 @@ pub(crate) fn prepare(
             });
         }
     }
+    let mut scaling = None;
     if request.standardize {
         let scaler = Scaler::fit(&train.features, &input_shape);
         scaler.apply(&mut train.features, &input_shape);
         scaler.apply(&mut validation.features, &input_shape);
         scaler.apply(&mut test.features, &input_shape);
+        scaling = Some(Scaling::from(scaler));
     }
     let split = |rows: TableRows| Split {
         features: Features::Numbers(rows.features),
@@ -91,6 +94,7 @@ pub(crate) fn prepare(
         input_shape,
         feature_names,
         class_names,
+        scaling,
         train: split(train),
         validation: split(validation),
         test: split(test),

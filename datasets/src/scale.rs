@@ -1,5 +1,7 @@
 //! Standardisation: mean 0 and standard deviation 1 over the training split.
 
+use firebrick_core::scaling::Scaling;
+
 /// What was subtracted from and what divides each channel.
 ///
 /// A row of shape `[features]` has a channel for each feature, a row of shape
@@ -65,6 +67,15 @@ impl Scaler {
                     *value = (centred / self.scale[channel]) as f32;
                 }
             }
+        }
+    }
+}
+
+impl From<Scaler> for Scaling {
+    fn from(scaler: Scaler) -> Self {
+        Self {
+            mean: scaler.mean,
+            std: scaler.scale,
         }
     }
 }

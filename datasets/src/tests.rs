@@ -68,6 +68,43 @@ fn standardises_by_the_training_split_only() {
 }
 
 #[test]
+fn scaling_undone_gives_the_numbers_of_the_source() {
+    let folder = Folder::new();
+    let cache_dir = Some(folder.path().join("cache"));
+    let jets = |cache_dir| Request {
+        n_rows: Some(60),
+        cache_dir,
+        ..request("jets-sim")
+    };
+    let table = own(&folder.write("f.csv", csv()));
+    // The second of the cached jets are read, not simulated.
+    for scaled in [table, jets(None), jets(cache_dir.clone()), jets(cache_dir)] {
+        let raw = load(&Request {
+            standardize: false,
+            ..scaled.clone()
+        });
+        let (raw, scaled) = (raw.unwrap(), load(&scaled).unwrap());
+        assert_eq!(raw.scaling, None);
+        let scaling = scaled.scaling.as_ref().unwrap();
+        let n_features = scaled.input_shape[0];
+        assert_eq!(
+            [scaling.mean.len(), scaling.std.len()],
+            [n_features, n_features]
+        );
+        for (raw, scaled) in splits(&raw).into_iter().zip(splits(&scaled)) {
+            let raw = raw.features.numbers().iter();
+            for (at, (raw, scaled)) in raw.zip(scaled.features.numbers()).enumerate() {
+                let (mean, std) = (scaling.mean[at % n_features], scaling.std[at % n_features]);
+                let raw = f64::from(*raw);
+                assert_eq!(((raw - mean) / std) as f32, *scaled);
+                let undone = f64::from(*scaled) * std + mean;
+                assert!((undone - raw).abs() <= 1e-6 * (raw.abs() + mean.abs() + std));
+            }
+        }
+    }
+}
+
+#[test]
 fn drops_rows_that_are_there_twice() {
     let folder = Folder::new();
     let rows = "1,2,x\n1,2,y\n1,2,x\n3,4,x\n-0,5,y\n0,5,y\n6,7,x\n8,9,y\n1,2,x\n";

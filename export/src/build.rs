@@ -113,6 +113,7 @@ impl Builder {
             producer_version: env!("CARGO_PKG_VERSION").to_owned(),
             graph: Some(self.graph),
             opset_import: std::iter::once(own).chain(others).collect(),
+            metadata_props: Vec::new(),
         }
     }
 }

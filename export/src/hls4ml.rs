@@ -7,6 +7,7 @@
 use std::fmt::Write;
 
 use firebrick_core::graph::{Graph, NumberFormat, Op};
+use firebrick_core::scaling::Scaling;
 
 use crate::integer::{IntegerNetwork, IntegerNode};
 use crate::proto::NodeProto;
@@ -24,8 +25,24 @@ pub const CONFIG: &str = "hls4ml_config.yml";
 /// hls4ml, which finds one that is exact; without that all results are as wide as the input. Files
 /// of pictures have to be transformed first, which changes the names: hls4ml lists them itself with
 /// `config_from_onnx_model(..., granularity="name")`.
-pub(crate) fn config(file: &str, project: &str, graph: &Graph, layers: &[NodeProto]) -> String {
+pub(crate) fn config(
+    file: &str,
+    project: &str,
+    scaling: Option<&Scaling>,
+    graph: &Graph,
+    layers: &[NodeProto],
+) -> String {
     let mut text = String::new();
+    if let Some(scaling) = scaling {
+        let formula = Scaling::FORMULA;
+        let _ = writeln!(
+            text,
+            "# Rows are scaled before they are given to the network: {formula}, with"
+        );
+        for (note, list) in scaling.notes() {
+            let _ = writeln!(text, "# {note} = {list}");
+        }
+    }
     let is_of_pictures = graph.input_shape().len() == 3;
     if is_of_pictures {
         let _ = writeln!(

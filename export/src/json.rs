@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `schema` | `firebrick-network-1` |
 //! | `input_shape`, `output_shape` | sizes without the batch: `[features]` or `[channels, height, width]` |
+//! | `input` | what rows are scaled by before the network reads them: `formula`, and `mean` and `std`, a number a feature or channel; `raw` is a number of the data set, of pictures a byte. Absent where they are not scaled |
 //! | `is_fixed_point` | whether everything behind the first format is exact in whole numbers |
 //! | `nodes` | in topological order, the first is the input, the last the output |
 //! | `cost` | what all nodes cost, for one row; see `firebrick_core::costs::Cost` |
@@ -32,6 +33,7 @@ use std::collections::BTreeMap;
 use firebrick_core::costs::{Cost, Costs};
 use firebrick_core::formats::STEP;
 use firebrick_core::graph::{NumberFormat, Op};
+use firebrick_core::scaling::Scaling;
 use firebrick_core::weights;
 use serde::Serialize;
 
@@ -45,9 +47,18 @@ struct File<'a> {
     schema: &'static str,
     input_shape: &'a [usize],
     output_shape: &'a [usize],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    input: Option<Input<'a>>,
     is_fixed_point: bool,
     nodes: Vec<Node<'a>>,
     cost: Cost,
+}
+
+#[derive(Serialize)]
+struct Input<'a> {
+    #[serde(flatten)]
+    scaling: &'a Scaling,
+    formula: &'static str,
 }
 
 #[derive(Serialize)]
@@ -99,6 +110,7 @@ impl Tensor {
 pub(crate) fn write(
     network: &Network<'_>,
     integers: Option<&IntegerNetwork>,
+    scaling: Option<&Scaling>,
 ) -> Result<Vec<u8>, ExportError> {
     let graph = network.graph;
     let costs = Costs::of(graph);
@@ -140,6 +152,10 @@ pub(crate) fn write(
         schema: "firebrick-network-1",
         input_shape: graph.input_shape(),
         output_shape: graph.output_shape(),
+        input: scaling.map(|scaling| Input {
+            scaling,
+            formula: Scaling::FORMULA,
+        }),
         is_fixed_point: integers.is_some(),
         nodes,
         cost: costs.total,

@@ -25,6 +25,7 @@ mod testing;
 mod tests;
 
 use firebrick_core::graph::Graph;
+use firebrick_core::scaling::Scaling;
 use firebrick_core::weights::Weights;
 
 pub use check::Checked;
@@ -35,6 +36,7 @@ pub use integer::{IntegerNetwork, IntegerNode, IntegerTensor};
 
 use operand::Network;
 use prost::Message;
+use proto::{ModelProto, StringStringEntryProto};
 use reference::Reference;
 
 /// What can be written.
@@ -89,7 +91,8 @@ impl Format {
     }
 }
 
-/// Returns a network as a file, checked; `file_name` is what it will be called.
+/// Returns a network as a file, checked; `file_name` is what it will be called, and `scaling` what rows
+/// of the data set are scaled by before the network reads them.
 ///
 /// # Errors
 /// [`ExportError`] names the node and operand that the format can't say, or the tensor that does not
@@ -97,24 +100,50 @@ impl Format {
 pub fn export(
     graph: &Graph,
     weights: &Weights,
+    scaling: Option<&Scaling>,
     format: Format,
     file_name: &str,
 ) -> Result<Exported, ExportError> {
     let network = Network::new(graph, weights)?;
     let mut exported = match format {
-        Format::Qonnx => return export_qonnx(&network, weights, file_name),
-        Format::Onnx => Exported::of(onnx::write(&network)?.encode_to_vec()),
-        Format::Safetensors => Exported::of(safetensors::write(&network)?),
+        Format::Qonnx => export_qonnx(&network, weights, scaling, file_name)?,
+        Format::Onnx => Exported::of(scaled(onnx::write(&network)?, scaling).encode_to_vec()),
+        Format::Safetensors => Exported::of(safetensors::write(&network, scaling)?),
         Format::Json => {
             let integers = IntegerNetwork::of(graph, weights).ok();
-            Exported::of(json::write(&network, integers.as_ref())?)
+            Exported::of(json::write(&network, integers.as_ref(), scaling)?)
         }
     };
     if format == Format::Onnx {
         let checked = check::check("ONNX", &exported.file, &network, None)?;
         exported.checked = Some(checked);
     }
+    if scaling.is_some() {
+        let place = match format {
+            Format::Qonnx | Format::Onnx => {
+                "metadata `firebrick.input_mean` and `firebrick.input_std`"
+            }
+            Format::Safetensors => "notes `input_mean` and `input_std`",
+            Format::Json => "`input`",
+        };
+        exported.notes.push(format!(
+            "rows have to be scaled before they are given to the network: `{}` of the numbers that \
+             the data set has, of pictures bytes, with mean and std from the file's {place}",
+            Scaling::FORMULA
+        ));
+    }
     Ok(exported)
+}
+
+/// Puts what rows are scaled by into the metadata of a model.
+fn scaled(mut model: ModelProto, scaling: Option<&Scaling>) -> ModelProto {
+    let notes = scaling.into_iter().flat_map(Scaling::notes);
+    let entries = notes.map(|(note, value)| StringStringEntryProto {
+        key: format!("firebrick.{note}"),
+        value,
+    });
+    model.metadata_props.extend(entries);
+    model
 }
 
 /// Returns the outputs of a network for some rows, with its number formats and sums in float64.
@@ -147,9 +176,10 @@ const FLOAT32_BITS: u32 = 25;
 fn export_qonnx(
     network: &Network<'_>,
     weights: &Weights,
+    scaling: Option<&Scaling>,
     file_name: &str,
 ) -> Result<Exported, ExportError> {
-    let model = qonnx::write(network)?;
+    let model = scaled(qonnx::write(network)?, scaling);
     let mut exported = Exported::of(model.encode_to_vec());
     let mut obstacles = Vec::new();
     let integers = match IntegerNetwork::of(network.graph, weights) {
@@ -180,6 +210,7 @@ fn export_qonnx(
         exported.hls4ml_config = Some(hls4ml::config(
             file_name,
             &project,
+            scaling,
             network.graph,
             model.graph.as_ref().map_or(&[], |graph| &graph.node),
         ));

@@ -24,6 +24,20 @@ pub struct ModelProto {
     /// Which sets of operators it uses.
     #[prost(message, repeated, tag = "8")]
     pub opset_import: Vec<OperatorSetIdProto>,
+    /// What else is known.
+    #[prost(message, repeated, tag = "14")]
+    pub metadata_props: Vec<StringStringEntryProto>,
+}
+
+/// Something that is known of a file.
+#[derive(Clone, PartialEq, Message)]
+pub struct StringStringEntryProto {
+    /// Its name.
+    #[prost(string, tag = "1")]
+    pub key: String,
+    /// What it is.
+    #[prost(string, tag = "2")]
+    pub value: String,
 }
 
 /// A set of operators.

@@ -3,18 +3,23 @@
 //! Keys are those of checkpoints. A tensor with a number format holds the numbers that the format
 //! has; one without is as it was learned. Of a batch normalisation with a format its `scale` and
 //! `shift` are there, of one without its four tensors. The notes hold the network's text form
-//! (`graph`), in which the formats are, and `numbers` = `stored`.
+//! (`graph`), in which the formats are, `numbers` = `stored`, and where rows are scaled before the
+//! network reads them `input_mean` and `input_std`, JSON lists.
 
 use std::collections::BTreeMap;
 
 use firebrick_core::graph::Op;
+use firebrick_core::scaling::Scaling;
 use firebrick_core::weights::{Tensor, Weights, tensors};
 
 use crate::error::ExportError;
 use crate::operand::{Network, format};
 
 /// Returns the weights of a network as a safetensors file.
-pub(crate) fn write(network: &Network<'_>) -> Result<Vec<u8>, ExportError> {
+pub(crate) fn write(
+    network: &Network<'_>,
+    scaling: Option<&Scaling>,
+) -> Result<Vec<u8>, ExportError> {
     let mut stored = BTreeMap::new();
     for node in network.graph.nodes() {
         let key = |tensor: &str| format!("{}.{tensor}", node.name);
@@ -40,7 +45,10 @@ pub(crate) fn write(network: &Network<'_>) -> Result<Vec<u8>, ExportError> {
         ("graph", network.graph.to_string()),
         ("numbers", "stored".to_owned()),
     ];
-    let notes = notes.map(|(key, value)| (key.to_owned(), value)).into();
+    let notes = notes
+        .into_iter()
+        .chain(scaling.into_iter().flat_map(Scaling::notes));
+    let notes = notes.map(|(key, value)| (key.to_owned(), value)).collect();
     let stored = Weights(stored);
     let bytes = stored.to_safetensors(&notes);
     match Weights::from_safetensors(&bytes)? == stored {

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
 use firebrick_core::graph::Graph;
+use firebrick_core::scaling::Scaling;
 use firebrick_core::testing::{Statistics, forward, random_graph};
 use firebrick_core::weights::Weights;
 use insta::assert_snapshot;
@@ -20,13 +21,13 @@ y = output(b)";
 
 fn exported(text: &str, format: Format) -> Exported {
     let (graph, weights) = network(text);
-    export(&graph, &weights, format, "small.onnx").unwrap()
+    export(&graph, &weights, None, format, "small.onnx").unwrap()
 }
 
 /// Returns the refusal of a network, and its hint.
 fn refused(text: &str, format: Format) -> String {
     let (graph, weights) = network(text);
-    let error = export(&graph, &weights, format, "small.onnx").unwrap_err();
+    let error = export(&graph, &weights, None, format, "small.onnx").unwrap_err();
     format!("{error}\nhint: {}", error.hint().unwrap_or_default())
 }
 
@@ -112,7 +113,7 @@ fn random_fixed_point_networks_are_exact_as_qonnx() {
     for seed in 0..150 {
         let graph = fixed_point_graph(seed);
         let weights = weights(&graph, seed);
-        let exported = match export(&graph, &weights, Format::Qonnx, "network.onnx") {
+        let exported = match export(&graph, &weights, None, Format::Qonnx, "network.onnx") {
             Ok(exported) => exported,
             Err(error) => panic!("{error} in\n{graph}"),
         };
@@ -130,7 +131,7 @@ fn random_networks_in_float32_are_the_same_as_onnx() {
     for seed in 0..150 {
         let graph = random_graph(seed, 3);
         let weights = weights(&graph, seed);
-        let exported = export(&graph, &weights, Format::Onnx, "network.onnx").unwrap();
+        let exported = export(&graph, &weights, None, Format::Onnx, "network.onnx").unwrap();
         assert!(!exported.checked.unwrap().is_exact);
         assert!(operations(&exported).find("Quant").is_none());
     }
@@ -278,7 +279,7 @@ fn a_batch_norm_that_changes_nothing_is_not_for_hls4ml() {
     // First weights: a scale of 1 but for `eps`, and no shift.
     let mut weights = Weights::init(&graph, 1);
     let is_taken = |weights: &Weights| {
-        let exported = export(&graph, weights, Format::Qonnx, "small.onnx").unwrap();
+        let exported = export(&graph, weights, None, Format::Qonnx, "small.onnx").unwrap();
         exported.hls4ml_config.is_some()
     };
     assert!(!is_taken(&weights));
@@ -535,10 +536,70 @@ fn json_says_all_there_is() {
 }
 
 #[test]
+fn files_say_what_rows_are_scaled_by() {
+    let (graph, weights) = network(SMALL);
+    let scaling = Scaling {
+        mean: vec![0.1, -2.5],
+        std: vec![1.0 / 3.0, 4.0],
+    };
+    let scaled = |format| export(&graph, &weights, Some(&scaling), format, "a.onnx").unwrap();
+    let plain = |format| export(&graph, &weights, None, format, "a.onnx").unwrap();
+    let note = |exported: &Exported| {
+        exported
+            .notes
+            .iter()
+            .any(|note| note.contains(Scaling::FORMULA))
+    };
+    for format in [Format::Qonnx, Format::Json, Format::Safetensors] {
+        assert!(note(&scaled(format)) && !note(&plain(format)), "{format:?}");
+    }
+
+    let json: serde_json::Value = serde_json::from_slice(&scaled(Format::Json).file).unwrap();
+    let expected = serde_json::json!({
+        "mean": [0.1, -2.5],
+        "std": [1.0 / 3.0, 4.0],
+        "formula": "x = (raw - mean) / std",
+    });
+    assert_eq!(json["input"], expected);
+    let json: serde_json::Value = serde_json::from_slice(&plain(Format::Json).file).unwrap();
+    assert!(json.get("input").is_none());
+
+    let metadata = |exported: &Exported| {
+        let model = ModelProto::decode(exported.file.as_slice()).unwrap();
+        let entries = model.metadata_props.into_iter();
+        entries
+            .map(|entry| [entry.key, entry.value])
+            .collect::<Vec<_>>()
+    };
+    let qonnx = scaled(Format::Qonnx);
+    let expected = [
+        ["firebrick.input_mean", "[0.1,-2.5]"],
+        ["firebrick.input_std", "[0.3333333333333333,4.0]"],
+    ];
+    assert_eq!(metadata(&qonnx), expected);
+    let config = qonnx.hls4ml_config.unwrap();
+    let (comment, rest) = config.split_once("OnnxModel").unwrap();
+    assert!(
+        comment.contains("# input_std = [0.3333333333333333,4.0]\n"),
+        "{comment}"
+    );
+    assert!(
+        comment.lines().all(|line| line.starts_with('#')),
+        "{comment}"
+    );
+    let qonnx = plain(Format::Qonnx);
+    assert_eq!(metadata(&qonnx), [[""; 2]; 0]);
+    assert_eq!(qonnx.hls4ml_config.unwrap(), format!("OnnxModel{rest}"));
+
+    let notes = Weights::notes(&scaled(Format::Safetensors).file).unwrap();
+    assert_eq!(Scaling::of_notes(&notes, &[2]), Ok(Some(scaling.clone())));
+}
+
+#[test]
 fn json_has_the_steps_that_were_learned() {
     let text = "x = input[2]\na = linear(x, out=1, bias=false) @ data_in=lsq(4) weight=lsq(3)\ny = output(a)";
     let (graph, weights) = network(text);
-    let file = export(&graph, &weights, Format::Json, "a.json")
+    let file = export(&graph, &weights, None, Format::Json, "a.json")
         .unwrap()
         .file;
     let file: serde_json::Value = serde_json::from_slice(&file).unwrap();
@@ -563,7 +624,7 @@ fn refuses_what_finite_weights_come_to_beyond_numbers() {
         weights.0.get_mut(&format!("n.{name}")).unwrap().data = vec![number];
     }
     for format in [Format::Json, Format::Safetensors] {
-        let error = export(&graph, &weights, format, "a").unwrap_err();
+        let error = export(&graph, &weights, None, format, "a").unwrap_err();
         let error = error.to_string();
         let node = error.starts_with("node `n` (batch_norm) can't be exported: ");
         let end = error.ends_with(" has a number that is stored as inf");
@@ -624,7 +685,7 @@ fn a_network_is_exported_and_checked_within_a_second() {
         let (graph, weights) = network(text);
         let run = |_| {
             let start = Instant::now();
-            let exported = export(&graph, &weights, Format::Qonnx, "a.onnx").unwrap();
+            let exported = export(&graph, &weights, None, Format::Qonnx, "a.onnx").unwrap();
             assert!(exported.checked.unwrap().is_exact);
             start.elapsed()
         };

@@ -146,6 +146,7 @@ pub(crate) fn run(
     let results = Results {
         out: &out,
         provenance: &provenance,
+        drawn: prepare::drawn(&loaded.study, &base.dataset),
         config: loaded.study.to_toml(),
         written: RefCell::default(),
     };

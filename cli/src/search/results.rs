@@ -22,6 +22,8 @@ use crate::study::{BASELINE, SearchSpace};
 pub(super) struct Results<'a> {
     pub(super) out: &'a Path,
     pub(super) provenance: &'a Provenance,
+    /// What candidates are trained on.
+    pub(super) drawn: Drawn,
     /// The study as it was resolved.
     pub(super) config: String,
     /// What is on disk by now.
@@ -67,16 +69,12 @@ impl Results<'_> {
 
     fn write_checkpoints(&self, progressed: &Progressed) -> Result<()> {
         let folder = self.out.join("checkpoints");
-        let drawn = Drawn {
-            dataset: self.provenance.dataset.clone(),
-            seed: self.provenance.seed,
-        };
         let kept = &mut self.written.borrow_mut().checkpoints;
         for (number, (graph, weights)) in &progressed.networks {
             if !kept.contains(number) {
                 let path = folder.join(file_of(*number));
                 let notes = [("trial", number.to_string())];
-                let bytes = checkpoint::bytes(graph, weights, Some(&drawn), notes);
+                let bytes = checkpoint::bytes(graph, weights, Some(&self.drawn), notes);
                 files::write(&path, bytes)?;
                 kept.insert(*number);
             }

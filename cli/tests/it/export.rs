@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use firebrick_core::dataset::{Features, Split};
+use firebrick_core::dataset::{Dataset, Features, Split};
 use firebrick_core::graph::Graph;
+use firebrick_core::scaling::Scaling;
 use firebrick_core::weights::Weights;
 use firebrick_datasets::{Fractions, Request, load};
 use firebrick_export::IntegerNetwork;
@@ -299,8 +300,102 @@ fn engines_judge_as_whole_numbers_do() {
     }
 }
 
+#[test]
+fn what_rows_are_scaled_by_goes_from_training_to_every_file() {
+    let search = "[search.search_space]\nsetup.by = \"type\"
+seed.linear.channel_multiplier.factor = [1, 2]
+[search.strategy]\nname = \"random\"\nsetup.n_trials = 1\n";
+    let study = STUDY.replace("max_epochs = 4", "max_epochs = 1");
+    let place = Place::with_study(&format!("{study}{search}"));
+    let done = |args: &[&str]| {
+        let run = place.run(args);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        run
+    };
+    let config = ["--config", "study.toml", "--engine", "mlp"];
+    done(
+        &[
+            &["train", "--out", "a", "--save", "best.safetensors"],
+            &config[..],
+        ]
+        .concat(),
+    );
+    done(&[&["search", "--out", "b"], &config[..]].concat());
+    let changed = ["transform", "--load-name", "best.safetensors"];
+    let save = ["--save", "changed.safetensors", "--seed", "4"];
+    done(&[&changed[..], &save, &config].concat());
+
+    let scaling = dataset().scaling.unwrap();
+    let files = [
+        "best.safetensors",
+        "b/checkpoints/trial_0.safetensors",
+        "changed.safetensors",
+    ];
+    for file in files {
+        let notes = Weights::notes(&std::fs::read(place.path(file)).unwrap()).unwrap();
+        let found = Scaling::of_notes(&notes, &[16]).unwrap();
+        assert_eq!(found.as_ref(), Some(&scaling), "{file}");
+    }
+
+    let run = exported(&place, &["--format", "json"]);
+    let input = &place.json("best.json")["input"];
+    assert_eq!(input["mean"], serde_json::json!(scaling.mean));
+    assert_eq!(input["std"], serde_json::json!(scaling.std));
+    assert_snapshot!(run.stderr, @"note: rows have to be scaled before they are given to the network: `x = (raw - mean) / std` of the numbers that the data set has, of pictures bytes, with mean and std from the file's `input`");
+    exported(&place, &["--format", "qonnx"]);
+    let file = std::fs::read(place.path("best.qonnx.onnx")).unwrap();
+    let has = |text: &str| {
+        let mut windows = file.windows(text.len());
+        windows.any(|window| window == text.as_bytes())
+    };
+    for (note, list) in scaling.notes() {
+        assert!(has(&format!("firebrick.{note}")) && has(&list), "{note}");
+        assert!(place.read("hls4ml_config.yml").contains(&list), "{note}");
+    }
+
+    // Features that are left as they are need nothing.
+    let raw = study.replace("n_rows = 4000", "n_rows = 4000, standardize = false");
+    place.write("study.toml", raw);
+    done(
+        &[
+            &["train", "--out", "c", "--save", "best.safetensors"],
+            &config[..],
+        ]
+        .concat(),
+    );
+    let run = exported(&place, &["--format", "json"]);
+    assert_eq!(run.stderr, "");
+    assert!(place.json("best.json").get("input").is_none());
+}
+
+#[test]
+fn scalings_that_do_not_fit_are_no_checkpoint() {
+    let graph: Graph = FIXED.parse().unwrap();
+    let notes = [
+        ("graph", graph.to_string()),
+        ("input_mean", "[0, 0, 0]".to_owned()),
+        ("input_std", "[1, 1, 1, 1]".to_owned()),
+    ];
+    let notes = notes.map(|(key, value)| (key.to_owned(), value)).into();
+    let place = Place::new();
+    place.write(
+        "best.safetensors",
+        Weights::init(&graph, 1).to_safetensors(&notes),
+    );
+    assert_snapshot!(refused(&place, &["best.safetensors"]), @r"
+    error: can't use checkpoint `best.safetensors`
+      caused by: its note `input_mean` is no list of 4 finite numbers
+
+    hint: the file was changed after it was written
+    ");
+}
+
 /// Returns the rows that the study above is judged on.
 fn test_split() -> Split {
+    dataset().test
+}
+
+fn dataset() -> Dataset {
     let request = Request {
         name: "jets-sim".to_owned(),
         path: None,
@@ -312,7 +407,7 @@ fn test_split() -> Split {
         standardize: true,
         splits: Fractions::new(0.2, 0.25).unwrap(),
     };
-    load(&request).unwrap().test
+    load(&request).unwrap()
 }
 
 /// Returns the share of rows whose largest output, of equals the first, is their class.

@@ -57,6 +57,29 @@ fn validation_is_carved_from_training_and_the_test_stays() {
 }
 
 #[test]
+fn scaling_undone_gives_the_bytes() {
+    for standardize in [true, false] {
+        let request = Request {
+            standardize,
+            ..asked()
+        };
+        let dataset = prepare(pictures(), &request, None, false).unwrap();
+        let scaling = dataset.scaling.unwrap();
+        let rows = dataset.test.rows().features.to_numbers(&[1, 1, 2]);
+        let undone = rows
+            .iter()
+            .map(|x| f64::from(*x) * scaling.std[0] + scaling.mean[0]);
+        let bytes = bytes(&dataset.test).0;
+        assert!(
+            bytes
+                .iter()
+                .zip(undone)
+                .all(|(byte, undone)| (undone - f64::from(*byte)).abs() < 1e-3)
+        );
+    }
+}
+
+#[test]
 fn pictures_that_repeat_stay() {
     let mut twice = pictures();
     twice.train.append(rows(40, 0));
