@@ -283,7 +283,11 @@ mod tests {
                     Some(true)
                 ),
                 ("brute: points that came again", 1.0, Some(false)),
-                ("tpe: nas201 c100 after 100 evaluations", 0.03125, Some(true)),
+                (
+                    "tpe: nas201 c100 after 100 evaluations",
+                    0.03125,
+                    Some(true)
+                ),
                 ("tpe: nas201 c100 at 100, behind Optuna", 2.0, Some(true)),
                 (
                     "tpe: ask, 6 parameters, 1 objectives, 100 trials",
