@@ -333,7 +333,29 @@ impl<'a> Trainer<'a> {
             recipe,
             placement: &placement,
         };
-        engine.train(&job, &observer)
+        let outcomes = engine.train(&job, &observer)?;
+        outcomes.iter().try_for_each(|one| in_part(one, recipe))?;
+        Ok(outcomes)
+    }
+}
+
+/// Checks that an engine trained those epochs that it was asked for: one that is older than parts of
+/// recipes trains all of them.
+fn in_part(outcome: &TrainOutcome, recipe: &Recipe) -> Result<(), EngineError> {
+    let (TrainOutcome::Trained(trained) | TrainOutcome::Stopped(trained)) = outcome else {
+        return Ok(());
+    };
+    let asked = recipe.epochs();
+    let mut epochs = trained.epochs.iter();
+    match epochs.find(|epoch| !(asked.start + 1..=asked.end).contains(&epoch.epoch)) {
+        None => Ok(()),
+        Some(epoch) => Err(EngineError::Other(format!(
+            "the engine trained epoch {} where it was asked for {} to {}: its plugin is older than \
+             number formats that are chosen in training",
+            epoch.epoch,
+            asked.start + 1,
+            asked.end
+        ))),
     }
 }
 

@@ -71,6 +71,8 @@ struct Training<'a> {
     layers: Vec<Layer>,
     weights: Weights,
     stepper: Stepper,
+    /// The steps of the recipe before those that are asked for.
+    n_before: u64,
     n_steps: u64,
 }
 
@@ -78,6 +80,8 @@ impl<'a> Training<'a> {
     fn start(job: &'a TrainJob<'a>, position: usize) -> Result<Self, EngineError> {
         let candidate = &job.candidates[position];
         let weights = candidate.weights.clone();
+        let n_batches = job.recipe.batches(job.train.len()).len();
+        let n_before = (job.recipe.epochs().start * n_batches) as u64;
         Ok(Self {
             job,
             position,
@@ -86,7 +90,8 @@ impl<'a> Training<'a> {
             layers: chain(&candidate.graph)?,
             weights: weights.unwrap_or_else(|| Weights::init(&candidate.graph, candidate.seed)),
             stepper: Stepper::default(),
-            n_steps: 0,
+            n_before,
+            n_steps: n_before,
         })
     }
 
@@ -96,8 +101,12 @@ impl<'a> Training<'a> {
         let mut epochs: Vec<Epoch> = Vec::new();
         let mut best: Option<(usize, f64, Weights)> = None;
         let mut verdict = Verdict::Continue;
-        while epochs.len() < recipe.max_epochs && verdict == Verdict::Continue {
-            let epoch = self.epoch(epochs.len())?;
+        // A recipe may ask for some of its epochs only.
+        for idx in recipe.epochs() {
+            if verdict == Verdict::Stop {
+                break;
+            }
+            let epoch = self.epoch(idx)?;
             verdict = observer.epoch(self.position, &epoch);
             let (number, loss) = (epoch.epoch, epoch.validation.loss);
             epochs.push(epoch);
@@ -114,7 +123,10 @@ impl<'a> Training<'a> {
         }
         let (kept_epoch, weights) = match (recipe.keep, best) {
             (Keep::Best, Some((number, _, weights))) => (number, weights),
-            _ => (epochs.len(), std::mem::take(&mut self.weights)),
+            _ => (
+                epochs.last().map_or(0, |epoch| epoch.epoch),
+                std::mem::take(&mut self.weights),
+            ),
         };
         let trained = Trained {
             weights,
@@ -196,7 +208,7 @@ impl<'a> Training<'a> {
         let (loss, gradients) =
             layers::backward(&self.layers, &self.weights, &tape, &labels, smoothing);
         self.n_steps += 1;
-        let n_steps = self.n_steps;
+        let n_steps = self.n_steps - self.n_before;
         self.stepper.step(
             &mut self.weights,
             &gradients,
