@@ -5,6 +5,9 @@
 
 #![expect(clippy::print_stdout, reason = "the lines are what the example is for")]
 
+#[path = "samplers/spaces.rs"]
+mod spaces;
+
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::time::Instant;
@@ -12,11 +15,11 @@ use std::time::Instant;
 use firebrick_core::Json;
 use firebrick_core::objective::Direction;
 use firebrick_core::registry::{Make, Registration};
-use firebrick_core::space::{Domain, Parameter, Space};
+use firebrick_core::space::{Domain, Space};
 use firebrick_core::strategy::Study;
 use firebrick_core::trial::{Outcome, Trial};
-use firebrick_core::value::Value;
 use serde_json::json;
+use spaces::{mixed, space};
 
 const N_ASKS: u64 = 51;
 
@@ -31,6 +34,7 @@ fn main() {
             } else {
                 mixed(n_parameters)
             };
+            let space = space.expect("the space is well-formed");
             let ask_us = ask_us(name, space, n_objectives, n_trials);
             let line = json!({
                 "strategy": name, "n_parameters": n_parameters, "n_objectives": n_objectives,
@@ -114,41 +118,12 @@ fn ask_us(name: &str, space: Space, n_objectives: usize, n_trials: u64) -> f64 {
     times[times.len() / 2]
 }
 
-/// A third each of choices of 4, whole numbers from 1 to 32, and logarithmic real numbers.
-fn mixed(n_parameters: usize) -> Space {
-    space(n_parameters, |idx| match idx % 3 {
-        0 => Domain::Categorical {
-            choices: (0..4).map(Value::Int).collect(),
-        },
-        1 => Domain::Int {
-            low: 1,
-            high: 32,
-            step: 1,
-            log: false,
-        },
-        _ => Domain::Float {
-            low: 1e-5,
-            high: 1.0,
-            step: None,
-            log: true,
-        },
-    })
-}
-
-fn whole(n_parameters: usize) -> Space {
-    space(n_parameters, |_| Domain::Int {
+fn whole(n_parameters: usize) -> Result<Space, String> {
+    let domain = Domain::Int {
         low: 1,
         high: 32,
         step: 1,
         log: false,
-    })
-}
-
-fn space(n_parameters: usize, domain: impl Fn(usize) -> Domain) -> Space {
-    let parameter = |idx| Parameter {
-        name: format!("p{idx}"),
-        domain: domain(idx),
-        condition: None,
     };
-    Space::new((0..n_parameters).map(parameter).collect()).expect("the space is well-formed")
+    space(vec![domain; n_parameters])
 }

@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::line::Line;
 use crate::merit::{Merit, compare};
 use crate::refusal::refusal;
-use crate::seen::Seen;
+use crate::seen::{Seen, ask_each};
 use distribution::{Distribution, Sample};
 use margin::with_margin;
 
@@ -338,15 +338,12 @@ impl State {
 
 impl Strategy for CmaEs {
     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
-        let mut proposals = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(params) = self.propose(*number) else {
-                break;
-            };
-            self.seen.propose(*number, params.clone());
-            proposals.push(params);
-        }
-        Ok(proposals)
+        Ok(ask_each(
+            self,
+            numbers,
+            |own| &mut own.seen,
+            |own, number| own.propose(number),
+        ))
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {

@@ -12,7 +12,7 @@ use rand::seq::index;
 
 use crate::breeding::cross;
 use crate::merit::Merit;
-use crate::seen::Seen;
+use crate::seen::{Seen, ask_each};
 
 /// How often a child is bred again because it was seen, before a point is drawn at random.
 const N_BROODS: usize = 32;
@@ -90,15 +90,12 @@ impl Generations {
     }
 
     pub(crate) fn ask(&mut self, numbers: &[u64]) -> Vec<Params> {
-        let mut proposals = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(params) = self.propose(*number) else {
-                break;
-            };
-            self.seen.propose(*number, params.clone());
-            proposals.push(params);
-        }
-        proposals
+        ask_each(
+            self,
+            numbers,
+            |own| &mut own.seen,
+            |own, number| own.propose(number),
+        )
     }
 
     pub(crate) fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use sobol_burley::{NUM_DIMENSIONS, sample};
 
 use crate::line::Line;
-use crate::seen::Seen;
+use crate::seen::{Seen, ask_each};
 
 /// How many points one scrambled sequence has.
 const SEQUENCE_LEN: u64 = 1 << 16;
@@ -120,15 +120,12 @@ impl Qmc {
 
 impl Strategy for Qmc {
     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
-        let mut proposals = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(params) = self.propose(*number) else {
-                break;
-            };
-            self.seen.propose(*number, params.clone());
-            proposals.push(params);
-        }
-        Ok(proposals)
+        Ok(ask_each(
+            self,
+            numbers,
+            |own| &mut own.seen,
+            |own, number| own.propose(number),
+        ))
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::breeding::mutate_one;
 use crate::generations::size_for;
 use crate::merit::{Merit, fronts};
-use crate::seen::Seen;
+use crate::seen::{Seen, ask_each};
 
 /// How often a child is made again because it was seen, before a point is drawn at random.
 const N_TRIES: usize = 32;
@@ -146,15 +146,12 @@ impl RegularizedEvolution {
 
 impl Strategy for RegularizedEvolution {
     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
-        let mut proposals = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(params) = self.propose(*number) else {
-                break;
-            };
-            self.seen.propose(*number, params.clone());
-            proposals.push(params);
-        }
-        Ok(proposals)
+        Ok(ask_each(
+            self,
+            numbers,
+            |own| &mut own.seen,
+            |own, number| own.propose(number),
+        ))
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {

@@ -26,6 +26,22 @@ pub(crate) struct Seen {
     pending: BTreeMap<u64, Params>,
 }
 
+/// Proposes for trials one after the other, each knowing what was proposed before it, until there is
+/// nothing left.
+pub(crate) fn ask_each<S>(
+    strategy: &mut S,
+    numbers: &[u64],
+    seen: fn(&mut S) -> &mut Seen,
+    propose: impl Fn(&mut S, u64) -> Option<Params>,
+) -> Vec<Params> {
+    let proposals = numbers.iter().map_while(|number| {
+        let params = propose(strategy, *number)?;
+        seen(strategy).propose(*number, params.clone());
+        Some(params)
+    });
+    proposals.collect()
+}
+
 /// Why a point is seen.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Origin {

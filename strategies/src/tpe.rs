@@ -20,7 +20,7 @@ use firebrick_core::value::Params;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::seen::Seen;
+use crate::seen::{Seen, ask_each};
 use axis::{Axes, Point};
 use columns::{Columns, Selection};
 use mixture::{Mixture, Weights};
@@ -249,15 +249,12 @@ impl Tpe {
 
 impl Strategy for Tpe {
     fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
-        let mut proposals = Vec::with_capacity(numbers.len());
-        for number in numbers {
-            let Some(params) = self.propose(*number) else {
-                break;
-            };
-            self.seen.propose(*number, params.clone());
-            proposals.push(params);
-        }
-        Ok(proposals)
+        Ok(ask_each(
+            self,
+            numbers,
+            |own| &mut own.seen,
+            |own, number| own.propose(number),
+        ))
     }
 
     fn tell(&mut self, trials: &[Trial]) -> Result<(), StrategyError> {

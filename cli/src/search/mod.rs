@@ -3,8 +3,10 @@
 mod builder;
 mod constant;
 mod correlation;
+mod ending;
 mod evaluate;
 mod latency;
+mod live;
 mod refused;
 mod results;
 mod sample;
@@ -15,17 +17,15 @@ mod training;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
-use std::sync::{Mutex, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::Result;
 use firebrick_core::Json;
-use firebrick_core::engine::{Epoch, Verdict};
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::Pass;
 use firebrick_core::registry::{Kind, Registry};
 use firebrick_core::strategy::{Strategy, StrategyError, Study as StrategyStudy};
-use firebrick_core::trial::Outcome;
 use firebrick_core::value::Params;
 use serde_json::Map;
 
@@ -36,7 +36,6 @@ use crate::failure::failure;
 use crate::interrupt::{self, Deadline};
 use crate::output::files;
 use crate::output::progress::Progress;
-use crate::output::table::number;
 use crate::plugins::Plugins;
 use crate::prepare::{self, Network};
 use crate::setup;
@@ -45,9 +44,10 @@ use crate::training::Trainer;
 use builder::{Analysis, Builder};
 use evaluate::Evaluator;
 use latency::Latency;
+use live::Live;
 use results::Results;
 use scoring::Scoring;
-use study_loop::{Budget, End, Hooks, Progressed, Spelling};
+use study_loop::{Budget, Hooks, Progressed, Spelling};
 
 /// Runs a search and returns the exit code: 0 done, 1 no usable trial, 130 interrupted.
 pub(crate) fn run(
@@ -191,11 +191,7 @@ pub(crate) fn run(
     let progress = Progress::start("trial", total, n_epochs, environment.is_live);
     let line = progress.clone();
     interrupt::listen(move |message| line.line(message))?;
-    let live = Live {
-        progress: &progress,
-        n_epochs,
-        shown: Mutex::default(),
-    };
+    let live = Live::new(&progress, n_epochs);
     let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
     let mut progressed = Progressed::default();
     let budget = Budget {
@@ -224,17 +220,17 @@ pub(crate) fn run(
     progress.finish();
     let end = end.inspect_err(|_| {
         if results.write(&progressed).is_ok() {
-            eprintln!("{}", kept(progressed.records.len()));
+            eprintln!("{}", ending::kept(progressed.records.len()));
         }
     })?;
-    say_end(end, &progressed, space.space.size());
+    ending::say(end, &progressed, space.space.size());
     for line in correlation::lines(&progressed.records, &search.zero_cost) {
         eprintln!("{line}");
     }
     results.judge_front(&mut progressed, &evaluator)?;
     results.write(&progressed)?;
     results.print(&progressed, &space, format);
-    Ok(exit_code(&progressed))
+    Ok(ending::exit_code(&progressed))
 }
 
 /// The space of the study with the device that results name.
@@ -351,152 +347,4 @@ fn announce(search: &Search, space: &SearchSpace) {
         "searching {size} candidates with `{}`, up to {} trials, {} asked at a time · {}",
         search.strategy, search.n_trials, search.population, search.goal,
     );
-}
-
-fn kept(n_trials: usize) -> String {
-    match n_trials {
-        0 => "no trial was finished".to_owned(),
-        1 => "1 finished trial is kept".to_owned(),
-        n_trials => format!("{n_trials} finished trials are kept"),
-    }
-}
-
-fn say_end(end: End, progressed: &Progressed, size: Option<u128>) {
-    let n_trials = progressed.records.len();
-    let lost = lost(progressed);
-    match end {
-        End::Exhausted => eprintln!("the space is exhausted after {n_trials} trials{lost}"),
-        End::Stopped if interrupt::interrupted() => {
-            eprintln!("interrupted: {}{lost}", kept(n_trials));
-        }
-        End::Stopped => eprintln!("time is over: {}{lost}", kept(n_trials)),
-        End::Spent => {
-            let left = size.map(|size| size.saturating_sub(n_trials as u128));
-            let left = left
-                .filter(|left| *left > 0)
-                .map(|left| format!(", candidates left: {left}"));
-            if left.is_some() || !lost.is_empty() {
-                let left = left.unwrap_or_default();
-                eprintln!("trials done: {n_trials}{lost}{left}");
-            }
-        }
-    }
-}
-
-/// Returns how many trials came to nothing, by why, in brackets; empty if there is none.
-fn lost(progressed: &Progressed) -> String {
-    let count = |is_one: fn(&Outcome) -> bool, word: &str| {
-        let outcomes = progressed
-            .records
-            .iter()
-            .map(|record| &record.trial.outcome);
-        let n_trials = outcomes.filter(|outcome| is_one(outcome)).count();
-        (n_trials > 0).then(|| format!("{n_trials} {word}"))
-    };
-    let lost = [
-        count(
-            |outcome| matches!(outcome, Outcome::Pruned { .. }),
-            "stopped early",
-        ),
-        count(
-            |outcome| matches!(outcome, Outcome::Infeasible { .. }),
-            "infeasible",
-        ),
-        count(
-            |outcome| matches!(outcome, Outcome::Failed { .. }),
-            "failed",
-        ),
-    ];
-    let lost: Vec<String> = lost.into_iter().flatten().collect();
-    match lost.is_empty() {
-        true => String::new(),
-        false => format!(" ({})", lost.join(", ")),
-    }
-}
-
-fn exit_code(progressed: &Progressed) -> ExitCode {
-    if interrupt::interrupted() {
-        return ExitCode::from(interrupt::EXIT_CODE);
-    }
-    match progressed.front().is_empty() {
-        true => ExitCode::from(1),
-        false => ExitCode::SUCCESS,
-    }
-}
-
-/// What is shown while the search runs.
-struct Live<'a> {
-    progress: &'a Progress,
-    n_epochs: u64,
-    shown: Mutex<Shown>,
-}
-
-/// What the live line says.
-#[derive(Default)]
-struct Shown {
-    /// The best trial so far; empty before the first.
-    best: String,
-    /// How many trials are finished.
-    n_done: u64,
-    /// The epoch of each trial under way.
-    epochs: BTreeMap<u64, u64>,
-    /// Whether it was said that a candidate went to another engine than the base network.
-    detour: bool,
-}
-
-impl Live<'_> {
-    fn epoch(&self, trial: u64, epoch: &Epoch) -> Verdict {
-        let Ok(mut shown) = self.shown.lock() else {
-            return Verdict::Continue;
-        };
-        shown.epochs.insert(trial, epoch.epoch as u64);
-        self.progress.steps(
-            shown.n_done,
-            shown
-                .epochs
-                .values()
-                .fold(0, |sum, n| sum.saturating_add(*n)),
-        );
-        let (at, of) = (epoch.epoch, self.n_epochs);
-        let accuracy = number(epoch.validation.accuracy);
-        let now = format!("trial {trial}: epoch {at}/{of}, accuracy {accuracy}");
-        self.progress.say(match shown.best.is_empty() {
-            true => now,
-            false => format!("{} · {now}", shown.best),
-        });
-        Verdict::Continue
-    }
-
-    /// Says once that a candidate went to another engine than the base network.
-    fn say_detour(&self, detour: Option<&String>) {
-        let Ok(mut shown) = self.shown.lock() else {
-            return;
-        };
-        if let Some(detour) = detour.filter(|_| !shown.detour) {
-            self.progress.line(&format!("note: {detour}"));
-            shown.detour = true;
-        }
-    }
-
-    fn finished(&self, progressed: &Progressed, n_new: usize, total: u64) {
-        let records = &progressed.records;
-        for record in &records[records.len() - n_new..] {
-            self.progress.line(&results::line(record));
-        }
-        let Ok(mut shown) = self.shown.lock() else {
-            return;
-        };
-        shown.n_done = records.len() as u64;
-        for record in &records[records.len() - n_new..] {
-            shown.epochs.remove(&record.trial.number);
-        }
-        if let Some(best) = progressed.front().first() {
-            let scaled = best.scaled.first();
-            let value = scaled.map(|(name, value)| format!("{name} {}", number(*value)));
-            let value = value.unwrap_or_default();
-            shown.best = format!("best {value} (trial {})", best.trial.number);
-            self.progress.say(shown.best.clone());
-        }
-        self.progress.at(shown.n_done, Some(total));
-    }
 }

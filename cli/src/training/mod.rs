@@ -1,4 +1,4 @@
-//! Candidates through an engine, in float32 first where that decides their number formats.
+//! Candidates through an engine, in float32 first where they have number formats.
 
 mod floats;
 mod part;
@@ -23,8 +23,8 @@ use crate::study::{Quantization, QuantizationMode, Study};
 
 /// Trains and judges candidates as a study says, each in one or two parts.
 ///
-/// Under `qat` the first epochs are in float32 where formats are still open; then they are chosen
-/// ([`Calibration`]) and the rest is trained with them. Under `ptq` all epochs are in float32, and
+/// Under `qat` a candidate with formats that starts from noise trains its first epochs in float32;
+/// then formats that are open are chosen ([`Calibration`]) and the rest is trained with them. Under `ptq` all epochs are in float32, and
 /// formats count from then on. The seed, the order of rows and the learning rate go through.
 pub(crate) struct Trainer<'a> {
     pub(crate) engines: &'a Engines,

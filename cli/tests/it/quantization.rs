@@ -232,20 +232,19 @@ accuracy.direction = \"maximize\"
 ebops.direction = \"minimize\"
 ";
 
+/// Returns a place in which a study was searched.
+fn searched(study: &str, n_jobs: &str) -> Place {
+    let place = Place::with_study(study);
+    let out = ["search", "--config", "study.toml", "--out", "out"];
+    let run = place.run(&[&out[..], &["--n-jobs", n_jobs]].concat());
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    place
+}
+
 #[test]
 fn a_search_over_width_and_format_has_costs_that_see_both() {
     let results = |n_jobs: &str| {
-        let place = Place::with_study(SEARCH);
-        let run = place.run(&[
-            "search",
-            "--config",
-            "study.toml",
-            "--out",
-            "out",
-            "--n-jobs",
-            n_jobs,
-        ]);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let place = searched(SEARCH, n_jobs);
         place.json("out/log.json")
     };
     let log = results("2");
@@ -398,17 +397,7 @@ fn what_can_not_be_measured_before_training_can_not_limit_it() {
 fn candidates_that_are_stored_from_one_network_train_it_once() {
     let study = format!("quantization.mode = \"ptq\"\n{SEARCH}");
     let accuracies = |n_jobs: &str| {
-        let place = Place::with_study(&study);
-        let run = place.run(&[
-            "search",
-            "--config",
-            "study.toml",
-            "--out",
-            "out",
-            "--n-jobs",
-            n_jobs,
-        ]);
-        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let place = searched(&study, n_jobs);
         let log = place.json("out/log.json");
         let trials = log.as_object().unwrap().values();
         let accuracies: Vec<f64> = trials

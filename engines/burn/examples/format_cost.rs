@@ -19,6 +19,8 @@ use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_engine_burn::BurnEngine;
 use rand::RngExt;
 
+#[path = "common/jets.rs"]
+mod jets;
 #[path = "common/vgg7.rs"]
 mod vgg7;
 
@@ -34,24 +36,12 @@ const WIDE: &str = "
     e = linear(d, out=5)
     output = output(e)";
 
-const JSC: &str = "
-    x = input[16]
-    seq_blocks_0 = batch_norm(x)
-    seq_blocks_1 = relu(seq_blocks_0)
-    seq_blocks_2 = linear(seq_blocks_1, out=16)
-    seq_blocks_3 = relu(seq_blocks_2)
-    seq_blocks_4 = linear(seq_blocks_3, out=16)
-    seq_blocks_5 = relu(seq_blocks_4)
-    seq_blocks_6 = linear(seq_blocks_5, out=5)
-    seq_blocks_7 = relu(seq_blocks_6)
-    output = output(seq_blocks_7)";
-
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let n_rounds = args.first().map_or(Ok(7), |text| text.parse())?;
     let networks = [
         ("16-64-32-5", WIDE.to_owned(), 256, 100),
-        ("jsc-three-linear", JSC.to_owned(), 256, 100),
+        ("jsc-three-linear", jets::JETS.to_owned(), 256, 100),
         ("vgg7-quarter", vgg7::vgg7(0.25)?, 32, 2),
     ];
     let asked = |name: &&str| args.len() < 2 || args[1..].iter().any(|arg| arg == name);

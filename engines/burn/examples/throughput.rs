@@ -16,20 +16,11 @@ use firebrick_core::testing::PLAIN_RECIPE;
 use firebrick_engine_burn::BurnEngine;
 use rand::RngExt;
 
+#[path = "common/jets.rs"]
+mod jets;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
-const NETWORK: &str = "
-    x = input[16]
-    seq_blocks_0 = batch_norm(x)
-    seq_blocks_1 = relu(seq_blocks_0)
-    seq_blocks_2 = linear(seq_blocks_1, out=16)
-    seq_blocks_3 = relu(seq_blocks_2)
-    seq_blocks_4 = linear(seq_blocks_3, out=16)
-    seq_blocks_5 = relu(seq_blocks_4)
-    seq_blocks_6 = linear(seq_blocks_5, out=5)
-    seq_blocks_7 = relu(seq_blocks_6)
-    output = output(seq_blocks_7)";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -40,7 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let n_rows = arg(100_000)?;
     let max_epochs = arg(3)?;
 
-    let graph: Graph = NETWORK.parse()?;
+    let graph: Graph = jets::JETS.parse()?;
     let rows = random_rows(n_rows, 16, 5);
     let recipe = Recipe {
         max_epochs,

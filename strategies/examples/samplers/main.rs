@@ -17,6 +17,7 @@
 mod problem;
 mod run;
 mod score;
+mod spaces;
 mod speed;
 
 use std::path::Path;

@@ -11,6 +11,7 @@ use firebrick_core::value::{Params, Value};
 use serde_json::json;
 
 use crate::run::{make, strategies};
+use crate::spaces::{mixed, space};
 
 /// How often a case is measured; the median counts.
 const N_ROUNDS: usize = 7;
@@ -148,36 +149,4 @@ fn brute() -> Result<(), String> {
     });
     println!("{line}");
     Ok(())
-}
-
-/// A third each of choices of 4, whole numbers from 1 to 32, and logarithmic real numbers.
-fn mixed(n_parameters: usize) -> Result<Space, String> {
-    let domain = |idx: usize| match idx % 3 {
-        0 => Domain::Categorical {
-            choices: (0..4).map(Value::Int).collect(),
-        },
-        1 => Domain::Int {
-            low: 1,
-            high: 32,
-            step: 1,
-            log: false,
-        },
-        _ => Domain::Float {
-            low: 1e-5,
-            high: 1.0,
-            step: None,
-            log: true,
-        },
-    };
-    space((0..n_parameters).map(domain).collect())
-}
-
-fn space(domains: Vec<Domain>) -> Result<Space, String> {
-    let parameter = |(idx, domain)| Parameter {
-        name: format!("p{idx}"),
-        domain,
-        condition: None,
-    };
-    Space::new(domains.into_iter().enumerate().map(parameter).collect())
-        .map_err(|error| error.to_string())
 }
