@@ -20,29 +20,21 @@ pub(crate) struct Measured {
 
 /// How latency is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub(crate) struct LatencyArgs {
     /// Rows of one prediction.
-    #[serde(default = "one")]
     pub(crate) batch_size: usize,
     /// Predictions that are timed, after a tenth as many that are not.
-    #[serde(default = "thirty")]
     pub(crate) n_runs: usize,
 }
 
-fn one() -> usize {
-    1
-}
-
-fn thirty() -> usize {
-    30
-}
-
-impl LatencyArgs {
-    const DEFAULT: Self = Self {
-        batch_size: 1,
-        n_runs: 30,
-    };
+impl Default for LatencyArgs {
+    fn default() -> Self {
+        Self {
+            batch_size: 1,
+            n_runs: 30,
+        }
+    }
 }
 
 /// The metric in microseconds, and the table of `hw_runner`.
@@ -69,8 +61,7 @@ impl Measured {
                 || constraints.iter().any(|one| one.metric == name)
         };
         let mut measured = Self {
-            latency: (is_wanted(LATENCY) || is_wanted(LATENCY_SPREAD))
-                .then_some(LatencyArgs::DEFAULT),
+            latency: (is_wanted(LATENCY) || is_wanted(LATENCY_SPREAD)).then(LatencyArgs::default),
             trained_ebops: is_wanted(TRAINED_EBOPS),
         };
         let is_ours = |step: &PassStep| [LATENCY, TRAINED_EBOPS].contains(&step.name.as_str());
