@@ -9,12 +9,14 @@
 mod bench;
 mod build;
 mod ci;
+mod gpu_check;
 mod install;
 mod judge;
 mod launch;
 mod metadata;
 mod process;
 mod python;
+mod report;
 mod test;
 mod tidy;
 
@@ -49,6 +51,8 @@ Tasks:
                          cross, deny and miri need may be missing, which they say
   judge [--keep] [NETWORK...]
                          Compare exported networks with qonnx and hls4ml, which pip installs
+  gpu-check [--pack]     Check the engine `cuda` on the GPU here, beside PyTorch; --pack makes the
+                         archive that checks it elsewhere, without Rust
   bench [NAME...]        Measure what has a bar: mlp, studies, joint, memory, quantize, six_bits,
                          samplers, train, pictures, ask, load, start, study, rebuild;
                          `samplers` takes --peers (Optuna and rustuna, which pip installs) and
@@ -87,6 +91,7 @@ fn run(args: &[String]) -> Result<ExitCode> {
         "tidy" => tidy::task(rest).map(|()| ExitCode::SUCCESS),
         "ci" => ci::task(rest).map(|()| ExitCode::SUCCESS),
         "judge" => judge::task(rest).map(|()| ExitCode::SUCCESS),
+        "gpu-check" => gpu_check::task(rest).map(|()| ExitCode::SUCCESS),
         "bench" => bench::task(rest).map(|()| ExitCode::SUCCESS),
         "help" | "--help" | "-h" => {
             print!("{HELP}");

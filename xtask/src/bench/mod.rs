@@ -11,7 +11,6 @@ mod pictures;
 mod program;
 mod quantize;
 mod rebuild;
-mod report;
 mod samplers;
 mod six_bits;
 mod studies;
@@ -24,7 +23,7 @@ use anyhow::{Result, bail};
 use crate::build::{Need, build};
 use crate::metadata::Workspace;
 use crate::process::Usage;
-use report::Found;
+use crate::report::{self, Found};
 
 /// Something to measure.
 struct Bench {

@@ -13,40 +13,40 @@ use crate::process;
 
 /// What a bench found.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(crate) struct Found {
     /// Figures by themselves, above all those that have a bar.
-    pub(super) rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Figures that are read side by side.
-    pub(super) tables: Vec<Table>,
+    pub(crate) tables: Vec<Table>,
 }
 
 /// Figures side by side.
 #[derive(Debug)]
-pub(super) struct Table {
+pub(crate) struct Table {
     /// What it shows, in one line.
-    pub(super) title: String,
+    pub(crate) title: String,
     /// What its columns are, units included.
-    pub(super) head: Vec<String>,
+    pub(crate) head: Vec<String>,
     /// A name and a figure for every other column; NaN is a figure that is missing.
-    pub(super) lines: Vec<(String, Vec<f64>)>,
+    pub(crate) lines: Vec<(String, Vec<f64>)>,
 }
 
 /// One figure.
 #[derive(Debug, Clone)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// What was measured.
-    pub(super) what: String,
+    pub(crate) what: String,
     /// How much.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     /// Of what.
-    pub(super) unit: &'static str,
+    pub(crate) unit: &'static str,
     /// What it should be.
-    pub(super) bar: Option<Bar>,
+    pub(crate) bar: Option<Bar>,
 }
 
 /// What a figure should be.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Bar {
+pub(crate) enum Bar {
     /// As much as this or more.
     AtLeast(f64),
     /// As much as this or less.
@@ -64,13 +64,27 @@ impl From<Vec<Row>> for Found {
 
 impl Found {
     /// Adds what another bench found.
-    pub(super) fn extend(&mut self, other: Self) {
+    pub(crate) fn extend(&mut self, other: Self) {
         self.rows.extend(other.rows);
         self.tables.extend(other.tables);
     }
 
+    /// Returns how many bars are missed.
+    pub(crate) fn missed(&self) -> usize {
+        let missed = self.rows.iter().filter(|row| row.is_held() == Some(false));
+        missed.count()
+    }
+
+    /// Returns the tables and the figures as JSON.
+    pub(crate) fn json(&self) -> Value {
+        json!({
+            "rows": self.rows.iter().map(Row::json).collect::<Vec<_>>(),
+            "tables": self.tables.iter().map(Table::json).collect::<Vec<_>>(),
+        })
+    }
+
     /// Returns the tables and the figures as text.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let tables = self.tables.iter().map(Table::text);
         let rows = (!self.rows.is_empty()).then(|| table(&self.rows));
         tables.chain(rows).collect::<Vec<_>>().join("\n")
@@ -106,7 +120,7 @@ impl Table {
 
 impl Row {
     /// Returns a figure without a bar.
-    pub(super) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
+    pub(crate) fn new(what: impl Into<String>, value: f64, unit: &'static str) -> Self {
         Self {
             what: what.into(),
             value,
@@ -116,7 +130,7 @@ impl Row {
     }
 
     /// Returns the figure with a bar.
-    pub(super) fn with(self, bar: Bar) -> Self {
+    pub(crate) fn with(self, bar: Bar) -> Self {
         Self {
             bar: Some(bar),
             ..self
@@ -124,7 +138,7 @@ impl Row {
     }
 
     /// Returns whether the bar is held, if there is one.
-    pub(super) fn is_held(&self) -> Option<bool> {
+    pub(crate) fn is_held(&self) -> Option<bool> {
         self.bar.map(|bar| match bar {
             Bar::AtLeast(least) => self.value >= least,
             Bar::AtMost(most) => self.value <= most,
@@ -212,7 +226,7 @@ fn rounded(value: f64) -> String {
 }
 
 /// Writes the figures with the machine and the commit; returns the file.
-pub(super) fn write(workspace: &Workspace, found: &Found) -> Result<PathBuf> {
+pub(crate) fn write(workspace: &Workspace, found: &Found) -> Result<PathBuf> {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
@@ -223,16 +237,17 @@ pub(super) fn write(workspace: &Workspace, found: &Found) -> Result<PathBuf> {
             .ok()
     };
     let changes = git(&["status", "--porcelain"]).map(|changes| !changes.is_empty());
-    let report = json!({
+    let mut report = json!({
         "seconds_since_1970": seconds,
         "commit": git(&["rev-parse", "HEAD"]),
         "has_changes": changes,
         "rustc": process::read(Command::new("rustc").arg("--version"))?.trim(),
         "cpu": cpu(),
         "cores": std::thread::available_parallelism().map(usize::from).ok(),
-        "rows": found.rows.iter().map(Row::json).collect::<Vec<_>>(),
-        "tables": found.tables.iter().map(Table::json).collect::<Vec<_>>(),
     });
+    if let (Some(report), Value::Object(found)) = (report.as_object_mut(), found.json()) {
+        report.extend(found);
+    }
     let folder = workspace.target.join("bench");
     let path = folder.join(format!("bench-{seconds}.json"));
     fs::create_dir_all(&folder)

@@ -1,0 +1,168 @@
+//! `cargo xtask gpu-check`: what the engine `cuda` does on a machine with a GPU, beside PyTorch.
+//!
+//! Everything that such a machine needs is packed into one archive: the program, its plugins, this
+//! program, studies, and the losses that the CPU reached here. It unpacks and runs without a Rust
+//! toolchain.
+
+mod losses;
+mod pack;
+mod speed;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use crate::build::Stage;
+use crate::metadata::Workspace;
+use crate::process::Usage;
+use crate::report::Found;
+
+const USAGE: &str = "\
+expected `cargo xtask gpu-check [--pack] [--without-llvm] [--device cpu]`
+
+hint: `--pack` only makes the archive; `--device cpu` rehearses on this CPU, with the engine `burn`";
+
+/// What is checked: the engine and its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Device {
+    Cuda,
+    /// A rehearsal, with less of everything.
+    Cpu,
+}
+
+impl Device {
+    fn engine(self) -> &'static str {
+        match self {
+            Self::Cuda => "cuda",
+            Self::Cpu => "burn",
+        }
+    }
+
+    fn accelerator(self) -> &'static str {
+        match self {
+            Self::Cuda => "cuda",
+            Self::Cpu => "cpu",
+        }
+    }
+}
+
+/// What is asked for.
+#[derive(Debug, PartialEq, Eq)]
+struct Args {
+    device: Device,
+    without_llvm: bool,
+    pack_only: bool,
+    /// A folder that was packed; absent where it is to be made.
+    packed: Option<PathBuf>,
+}
+
+/// Runs `cargo xtask gpu-check`.
+pub(crate) fn task(args: &[String]) -> Result<()> {
+    let args = parse(args)?;
+    let folder = match &args.packed {
+        Some(folder) => folder.clone(),
+        None => pack::pack(&Workspace::load()?, args.device, args.without_llvm)?,
+    };
+    match args.pack_only {
+        true => Ok(()),
+        false => check(&folder, args.device),
+    }
+}
+
+fn parse(args: &[String]) -> Result<Args> {
+    let mut parsed = Args {
+        device: Device::Cuda,
+        without_llvm: false,
+        pack_only: false,
+        packed: None,
+    };
+    let mut args = args.iter().map(String::as_str);
+    while let Some(arg) = args.next() {
+        match (arg, parsed.packed.is_some()) {
+            ("--pack", false) => parsed.pack_only = true,
+            ("--without-llvm", false) => parsed.without_llvm = true,
+            ("--device", _) if args.next() == Some("cpu") => parsed.device = Device::Cpu,
+            // What the script in the archive says.
+            ("--packed", false) => parsed.packed = args.next().map(PathBuf::from),
+            _ => bail!(Usage(USAGE.to_owned())),
+        }
+    }
+    Ok(parsed)
+}
+
+/// Measures in a folder that was packed.
+fn check(folder: &Path, device: Device) -> Result<()> {
+    let stage = Stage::at(folder.to_owned());
+    println!("device: {}", speed::device(&stage, folder, device)?);
+    let mut found = losses::compare(&stage, folder, device)?;
+    print!("{}", found.text());
+    let speeds = speed::measure(&stage, folder, device)?;
+    print!("\n{}", speeds.text());
+    found.extend(speeds);
+    keep(folder, &found)?;
+    match found.missed() {
+        0 => Ok(()),
+        n => bail!("{n} of the bars above are missed"),
+    }
+}
+
+/// Returns a command of the program that trains on the device, where the studies lie.
+fn program(stage: &Stage, folder: &Path, device: Device, args: &[&str]) -> Command {
+    let mut command = stage.command();
+    command
+        .current_dir(folder)
+        .args(args)
+        .args(["--engine", device.engine()])
+        .args(["--accelerator", device.accelerator()]);
+    command
+}
+
+/// Runs the program and returns what it said on stderr.
+///
+/// # Errors
+/// What it said, if it does not succeed.
+fn run(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.context("can't run the program")?;
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    ensure!(
+        output.status.success(),
+        "{}",
+        said.trim_start_matches("error: ").trim_end()
+    );
+    Ok(said)
+}
+
+fn keep(folder: &Path, found: &Found) -> Result<()> {
+    let path = folder.join("gpu-check.json");
+    let json = format!("{:#}\n", found.json());
+    std::fs::write(&path, json).with_context(|| format!("can't write {}", path.display()))?;
+    eprintln!("gpu-check: all figures are in {}", path.display());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(args: &[&str]) -> Result<Args> {
+        parse(&args.iter().map(|arg| (*arg).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn takes_what_the_help_says() {
+        let args = parsed(&["--pack", "--without-llvm"]).unwrap();
+        assert!(args.pack_only && args.without_llvm && args.device == Device::Cuda);
+        assert_eq!(parsed(&["--device", "cpu"]).unwrap().device, Device::Cpu);
+        let packed = parsed(&["--packed", "here", "--device", "cpu"]).unwrap();
+        assert_eq!(packed.packed, Some("here".into()));
+    }
+
+    #[test]
+    fn refuses_what_it_does_not_know() {
+        for args in [&["--device"][..], &["--device", "tpu"], &["--quick"]] {
+            assert!(parsed(args).unwrap_err().is::<Usage>(), "{args:?}");
+        }
+    }
+}
