@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
@@ -85,11 +85,7 @@ fn compared(name: &str, expected: &Losses, there: &Losses) -> Result<Found> {
     for ((of, cpu), device) in expected.iter().zip(there.values()) {
         let apart = (device - cpu).abs() / cpu.abs();
         // `max` would pass over NaN.
-        worst = if apart.is_nan() {
-            apart
-        } else {
-            worst.max(apart)
-        };
+        worst = worst.max(if apart.is_nan() { f64::INFINITY } else { apart });
         lines.push((format!("{name}, {of}"), vec![*cpu, *device, apart]));
     }
     let table = Table {
@@ -134,8 +130,8 @@ fn reached(
     remove(&out)?;
     run(&mut command)?;
     let losses = match args[0] {
-        "search" => of_trials(&read(out.join("log.json"))?),
-        _ => of_epochs(&read(out.join("metrics.csv"))?),
+        "search" => of_trials(&read(&out.join("log.json"))?),
+        _ => of_epochs(&read(&out.join("metrics.csv"))?),
     };
     remove(&out)?;
     losses.filter(|losses| !losses.is_empty()).with_context(|| {
@@ -178,8 +174,8 @@ fn of_trials(json: &str) -> Option<Losses> {
     losses.collect()
 }
 
-fn read(path: PathBuf) -> Result<String> {
-    fs::read_to_string(&path).with_context(|| format!("no {}", path.display()))
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("no {}", path.display()))
 }
 
 /// Removes a folder of results, if it is there.
