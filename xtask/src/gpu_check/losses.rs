@@ -169,7 +169,7 @@ fn of_trials(json: &str) -> Option<Losses> {
     let trials = log.as_object()?.iter();
     let losses = trials.map(|(number, trial)| {
         let loss = trial["user_attrs_software_metrics"]["loss"].as_f64()?;
-        Some((format!("trial {number}, validation"), loss))
+        Some((format!("trial {number:>3}, validation"), loss))
     });
     losses.collect()
 }
@@ -213,7 +213,10 @@ mod tests {
     fn reads_the_losses_of_trials() {
         let log = r#"{"0": {"user_attrs_software_metrics": {"loss": 0.5}},
                       "1": {"user_attrs_software_metrics": {"loss": 0.75}}}"#;
-        let expected = losses(&[("trial 0, validation", 0.5), ("trial 1, validation", 0.75)]);
+        let expected = losses(&[
+            ("trial   0, validation", 0.5),
+            ("trial   1, validation", 0.75),
+        ]);
         assert_eq!(of_trials(log), Some(expected));
         assert_eq!(of_trials(r#"{"0": {"state": "FAILED"}}"#), None);
     }
