@@ -11,6 +11,7 @@ mod ops;
 mod optimizer;
 mod parameters;
 mod rows;
+mod stack;
 mod train;
 mod zero_cost;
 

@@ -1,4 +1,4 @@
-//! A graph as a network that computes and learns.
+//! A graph as a network that computes and learns, for one candidate or for a stack of them.
 //!
 //! The backward pass is written out op by op, so that no tape is kept: on small networks burn's
 //! autodiff costs more than the arithmetic.
@@ -14,6 +14,7 @@ use crate::ops::batch_norm::{Affine, Normalised};
 use crate::ops::pool::Maxima;
 use crate::ops::window::Window;
 use crate::parameters::{Gradients, Parameters};
+use crate::stack::layout::Layout;
 pub(crate) use formats::Stored;
 use formats::{Operands, stored_already};
 
@@ -21,6 +22,10 @@ use formats::{Operands, stored_already};
 #[derive(Debug)]
 pub(crate) struct Network<'a> {
     graph: &'a Graph,
+    /// How candidates lie in the graph, where there are several.
+    layout: Option<&'a Layout>,
+    /// How many there are.
+    candidates: usize,
     /// For each node, the positions of what it reads.
     inputs: Vec<Vec<usize>>,
     /// For each node, the position of the last one that reads it.
@@ -73,6 +78,17 @@ impl Taped {
 impl<'a> Network<'a> {
     /// Prepares a graph whose tensors are at hand.
     pub(crate) fn new(graph: &'a Graph, parameters: &Parameters) -> Self {
+        Self::prepared(graph, None, parameters)
+    }
+
+    /// Prepares the network of a stack: what it reads and makes is `[rows, candidates * channels,
+    /// places]`.
+    pub(crate) fn stacked(layout: &'a Layout, parameters: &Parameters) -> Self {
+        Self::prepared(layout.graph(), Some(layout), parameters)
+    }
+
+    fn prepared(graph: &'a Graph, layout: Option<&'a Layout>, parameters: &Parameters) -> Self {
+        let candidates = layout.map_or(1, Layout::n_candidates);
         let nodes = graph.nodes();
         let position = |name: &String| {
             graph
@@ -96,12 +112,15 @@ impl<'a> Network<'a> {
                 &nodes[idx].op,
                 graph.shape(*inputs[idx].first()?),
                 graph.shape(idx),
+                candidates,
             )
         };
         let windows = (0..nodes.len()).map(window).collect();
         let learns_step = |idx| parameters.trains_tensor(idx, "data_in_step");
         Self {
             graph,
+            layout,
+            candidates,
             last_reader,
             learns,
             learns_read_step: (0..nodes.len()).map(learns_step).collect(),
@@ -120,7 +139,8 @@ impl<'a> Network<'a> {
         }
     }
 
-    /// Returns the output, running statistics in use and dropout off: `[rows, classes, 1]`.
+    /// Returns the output, running statistics in use and dropout off: `[rows, candidates * classes,
+    /// 1]`.
     ///
     /// Tensors are used as they are in [`Network::stored`], which any number of calls share.
     pub(crate) fn predict(&self, parameters: &Parameters, stored: &Stored, x: Values) -> Values {
@@ -132,11 +152,13 @@ impl<'a> Network<'a> {
     }
 
     /// Returns the output in training, and what the backward pass needs; running statistics move.
+    ///
+    /// Each candidate has a stream of its own.
     pub(crate) fn forward(
         &self,
         parameters: &mut Parameters,
         x: Values,
-        dropout: &mut Stream,
+        dropout: &mut [Stream],
     ) -> (Values, Tape) {
         let stored = self.stored_in_training(parameters);
         // The input node, which is not run, keeps nothing.

@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use firebrick_core::recipe::{Optimizer as Kind, Recipe, clip_factor};
 
+use crate::ops::on_host;
+use crate::parameters::shares::Shares;
 use crate::parameters::{Parameters, numbers};
 
 /// PyTorch's constants of Adam.
@@ -18,10 +20,12 @@ struct Decay {
     of: Option<Tensor<1>>,
 }
 
-/// An optimiser with its state, over all that is trained in one vector.
+/// An optimiser with its state, over all that is trained in one vector, of one candidate or of a
+/// stack of them.
 #[derive(Debug)]
 pub(crate) struct Optimizer {
     kind: Kind,
+    shares: Shares,
     decay: Decay,
     momentum: f64,
     nesterov: bool,
@@ -41,6 +45,7 @@ impl Optimizer {
     pub(crate) fn new(recipe: &Recipe, parameters: &Parameters) -> Self {
         Self {
             kind: recipe.optimizer,
+            shares: parameters.shares().clone(),
             decay: Decay {
                 rate: recipe.weight_decay,
                 of: parameters.decaying(),
@@ -54,6 +59,14 @@ impl Optimizer {
         }
     }
 
+    /// Keeps the state of some candidates, in their order.
+    pub(crate) fn keep(&mut self, candidates: &[usize]) {
+        for state in [&mut self.first, &mut self.second, &mut self.decay.of] {
+            *state = state.take().map(|of| self.shares.of(of, candidates));
+        }
+        self.shares.shrink(candidates.len());
+    }
+
     /// Returns the parameters after a step along the gradient, clipped as the recipe says.
     pub(crate) fn step(
         &mut self,
@@ -63,7 +76,7 @@ impl Optimizer {
     ) -> Tensor<1> {
         self.n_steps = self.n_steps.saturating_add(1);
         let gradient = match self.clip_norm {
-            Some(max_norm) => clipped(gradient, max_norm),
+            Some(max_norm) => self.clipped(gradient, max_norm),
             None => gradient,
         };
         let l2 = |gradient: Tensor<1>| match self.decay.of(&parameters, self.decay.rate) {
@@ -134,6 +147,26 @@ impl Optimizer {
         };
         parameters - direction.mul_scalar(rate)
     }
+
+    /// Returns a gradient whose norm is at most `max_norm`, for each candidate, see [`clip_factor`].
+    fn clipped(&self, gradient: Tensor<1>, max_norm: f64) -> Tensor<1> {
+        let squares = gradient.clone() * gradient.clone();
+        if self.shares.n_candidates() == 1 && on_host(&gradient) {
+            let norm = f64::from(numbers(squares.sum())[0]).sqrt();
+            return match clip_factor(max_norm, norm) {
+                1.0 => gradient,
+                factor => gradient.mul_scalar(factor),
+            };
+        }
+        // Nothing is asked of the device, which would have to finish its work to answer.
+        let Some(sums) = self.shares.sums(&squares) else {
+            return gradient;
+        };
+        let factors = sums.sqrt().add_scalar(1e-6).recip().mul_scalar(max_norm);
+        let is_short = factors.clone().greater_equal_scalar(1.0);
+        self.shares
+            .scaled(gradient, &factors.mask_fill(is_short, 1.0))
+    }
 }
 
 impl Decay {
@@ -148,15 +181,4 @@ impl Decay {
             None => all,
         })
     }
-}
-
-/// Returns a gradient whose norm is at most `max_norm`.
-fn clipped(gradient: Tensor<1>, max_norm: f64) -> Tensor<1> {
-    let squares = (gradient.clone() * gradient.clone()).sum();
-    let norm = f64::from(numbers(squares)[0]).sqrt();
-    let factor = clip_factor(max_norm, norm);
-    if factor == 1.0 {
-        return gradient;
-    }
-    gradient.mul_scalar(factor)
 }

@@ -1,4 +1,4 @@
-//! The tensors of a network on a device.
+//! The tensors of a network on a device, of one candidate or of a stack of them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -8,14 +8,21 @@ use firebrick_core::formats::STEP;
 use firebrick_core::graph::Graph;
 use firebrick_core::weights::{self, Weights, is_buffer, tensors};
 
+use crate::stack::layout::Layout;
+use shares::Shares;
+
+pub(crate) mod shares;
+
 /// All tensors of a network.
 ///
 /// What is trained lies in one vector, so that an optimiser's step is a dozen operations however
-/// many layers there are; nodes read views of it.
+/// many layers there are; nodes read views of it. In a stack each tensor holds the numbers of
+/// candidate after candidate, all in the shape of the widest, so that views of it stay in one run.
 #[derive(Debug, Clone)]
 pub(crate) struct Parameters {
     /// For each node of the graph, its tensors.
     slots: Vec<Vec<Slot>>,
+    shares: Shares,
     /// What the gradient moves, tensor after tensor.
     pub(crate) trained: Tensor<1>,
     /// The others: running statistics and what is frozen.
@@ -26,6 +33,7 @@ pub(crate) struct Parameters {
 #[derive(Debug, Clone)]
 struct Slot {
     name: &'static str,
+    /// Of one candidate.
     shape: Vec<usize>,
     home: Home,
 }
@@ -43,21 +51,51 @@ pub(crate) struct Gradients(Vec<Option<Tensor<1>>>);
 impl Parameters {
     /// Puts weights that fit the graph onto a device.
     pub(crate) fn new(graph: &Graph, weights: &Weights, device: &Device) -> Self {
+        Self::placed(graph, 1, device, |node, name, _, into| {
+            into.extend_from_slice(&weights.0[&key(&graph.nodes()[node].name, name)].data);
+        })
+    }
+
+    /// Puts the weights of the candidates of a stack, which fit their graphs, onto a device.
+    pub(crate) fn stacked(layout: &Layout, weights: &[&Weights], device: &Device) -> Self {
+        let graph = layout.graph();
+        Self::placed(graph, weights.len(), device, |node, name, shape, into| {
+            let key = key(&graph.nodes()[node].name, name);
+            for (candidate, weights) in weights.iter().enumerate() {
+                let own = &weights.0[&key].data;
+                into.extend(layout.widen(candidate, node, name, shape, own));
+            }
+        })
+    }
+
+    /// Puts tensors onto a device, whose numbers are appended to a vector, candidate after
+    /// candidate.
+    fn placed(
+        graph: &Graph,
+        n_candidates: usize,
+        device: &Device,
+        numbers: impl Fn(usize, &'static str, &[usize], &mut Vec<f32>),
+    ) -> Self {
         let (mut slots, mut trained, mut kept) = (Vec::new(), Vec::new(), Vec::new());
-        let mut n_trained = 0;
-        for node in graph.nodes() {
+        let mut sizes = Vec::new();
+        for (idx, node) in graph.nodes().iter().enumerate() {
             let mut slots_of_node = Vec::new();
             for (name, shape) in tensors(node) {
-                let data = &weights.0[&key(&node.name, name)].data;
                 let home = if node.annotations.frozen || is_buffer(name) {
-                    kept.push(vector(data.clone(), device));
+                    let mut data = Vec::new();
+                    numbers(idx, name, &shape, &mut data);
+                    kept.push(vector(data, device));
                     Home::Kept(kept.len() - 1)
                 } else {
-                    let range = trained.len()..trained.len() + data.len();
-                    trained.extend_from_slice(data);
-                    n_trained += 1;
-                    let ordinal = n_trained - 1;
-                    Home::Trained { ordinal, range }
+                    let start = trained.len();
+                    numbers(idx, name, &shape, &mut trained);
+                    sizes.push(shape.iter().product());
+                    let end = trained.len();
+                    let ordinal = sizes.len() - 1;
+                    Home::Trained {
+                        ordinal,
+                        range: start..end,
+                    }
                 };
                 slots_of_node.push(Slot { name, shape, home });
             }
@@ -65,9 +103,72 @@ impl Parameters {
         }
         Self {
             slots,
+            shares: Shares::new(n_candidates, sizes),
             trained: vector(trained, device),
             kept,
         }
+    }
+
+    /// Returns how many candidates there are.
+    pub(crate) fn n_candidates(&self) -> usize {
+        self.shares.n_candidates()
+    }
+
+    /// Returns which numbers of what is trained are whose.
+    pub(crate) fn shares(&self) -> &Shares {
+        &self.shares
+    }
+
+    /// Keeps some candidates, in their order.
+    pub(crate) fn keep(&mut self, candidates: &[usize]) {
+        self.trained = self.shares.of(self.trained.clone(), candidates);
+        for kept in &mut self.kept {
+            *kept = shares_of(kept, self.shares.n_candidates()).of(kept.clone(), candidates);
+        }
+        let before = self.shares.n_candidates();
+        for slot in self.slots.iter_mut().flatten() {
+            if let Home::Trained { range, .. } = &mut slot.home {
+                let now = [range.start, range.end].map(|at| at / before * candidates.len());
+                *range = now[0]..now[1];
+            }
+        }
+        self.shares.shrink(candidates.len());
+    }
+
+    /// Gives the candidates for which it is asked the numbers that they have in others of the same
+    /// stack.
+    pub(crate) fn take(&mut self, others: &Self, is_asked: &[bool]) {
+        self.trained = self
+            .shares
+            .mixed(self.trained.clone(), &others.trained, is_asked);
+        for (kept, other) in self.kept.iter_mut().zip(&others.kept) {
+            let shares = shares_of(kept, self.shares.n_candidates());
+            *kept = shares.mixed(kept.clone(), other, is_asked);
+        }
+    }
+
+    /// Copies the tensors of some candidates off the device, each in its own shape.
+    pub(crate) fn weights_of(&self, layout: &Layout, candidates: &[usize]) -> Vec<Weights> {
+        let trained = numbers(self.trained.clone());
+        let kept: Vec<Vec<f32>> = self.kept.iter().cloned().map(numbers).collect();
+        let weights = |candidate: &usize| {
+            let graph = layout.graph_of(*candidate);
+            let mut weights = BTreeMap::new();
+            for (idx, (node, slots)) in graph.nodes().iter().zip(&self.slots).enumerate() {
+                for (slot, (name, shape)) in slots.iter().zip(tensors(node)) {
+                    let of_all = match &slot.home {
+                        Home::Trained { range, .. } => &trained[range.clone()],
+                        Home::Kept(idx) => &kept[*idx],
+                    };
+                    let size: usize = slot.shape.iter().product();
+                    let wide = &of_all[candidate * size..(candidate + 1) * size];
+                    let data = layout.narrow(*candidate, idx, name, &slot.shape, wide);
+                    weights.insert(key(&node.name, name), weights::Tensor { shape, data });
+                }
+            }
+            Weights(weights)
+        };
+        candidates.iter().map(weights).collect()
     }
 
     /// Copies the tensors off the device.
@@ -87,7 +188,7 @@ impl Parameters {
         Weights(weights)
     }
 
-    /// Returns a tensor of a node in one dimension, if the node has it.
+    /// Returns a tensor of a node in one dimension, candidate after candidate, if the node has it.
     pub(crate) fn find(&self, node: usize, name: &str) -> Option<Tensor<1>> {
         let slot = self.slots[node].iter().find(|slot| slot.name == name)?;
         Some(match &slot.home {
@@ -102,7 +203,7 @@ impl Parameters {
             .expect("the op of the node has this tensor")
     }
 
-    /// Returns the shape of a tensor that the op of a node always has.
+    /// Returns the shape, of one candidate, of a tensor that the op of a node always has.
     pub(crate) fn shape(&self, node: usize, name: &str) -> &[usize] {
         let slot = self.slots[node].iter().find(|slot| slot.name == name);
         &slot.expect("the op of the node has this tensor").shape
@@ -146,7 +247,7 @@ impl Parameters {
         any.then(|| vector(decays, &self.trained.device()))
     }
 
-    /// Returns how many numbers are trained.
+    /// Returns how many numbers are trained, what pads them included.
     pub(crate) fn n_trained(&self) -> usize {
         self.trained.dims()[0]
     }
@@ -205,6 +306,7 @@ impl Parameters {
         let magnitude = |tensor: Tensor<1>| tensor.abs().cast(DType::F64);
         Self {
             slots: self.slots,
+            shares: self.shares,
             trained: magnitude(self.trained),
             kept: self.kept.into_iter().map(magnitude).collect(),
         }
@@ -232,6 +334,11 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
         .into_data()
         .try_into_vec()
         .expect("tensors are of float32")
+}
+
+/// Returns which numbers of a single tensor are whose.
+fn shares_of(tensor: &Tensor<1>, n_candidates: usize) -> Shares {
+    Shares::new(n_candidates, vec![tensor.dims()[0] / n_candidates])
 }
 
 fn vector(data: Vec<f32>, device: &Device) -> Tensor<1> {

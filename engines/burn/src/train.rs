@@ -193,9 +193,9 @@ impl<'a> Training<'a> {
         let features = gather(&self.reader, augment, seed, epoch, order);
         let labels = order.iter().map(|row| self.job.train.labels[*row as usize]);
         let labels: Vec<u32> = labels.collect();
-        let mut dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
+        let dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         let x = upload(graph, features, self.device);
-        let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut dropout);
+        let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut [dropout]);
         let shape = logits.dims();
         let smoothing = self.job.recipe.label_smoothing;
         let batch = cross_entropy(&numbers(logits), &labels, smoothing);

@@ -83,7 +83,7 @@ impl<'a> Batch<'a> {
         }
         let x = upload(self.graph, features, self.device);
         // Running statistics move in a copy that nobody reads.
-        network.forward(&mut self.parameters.clone(), x, &mut idle())
+        network.forward(&mut self.parameters.clone(), x, &mut [idle()])
     }
 
     fn grad_norm(&self) -> f64 {
@@ -146,7 +146,7 @@ fn synflow(graph: &Graph, weights: &Weights) -> f64 {
     let shape = bare.input_shape();
     let shape = [1, shape[0], shape[1..].iter().product()];
     let x = Tensor::ones(shape, (&device, DType::F64));
-    let (output, tape) = network.forward(&mut parameters, x, &mut idle());
+    let (output, tape) = network.forward(&mut parameters, x, &mut [idle()]);
     let gradients = network.backward(&parameters, tape, output.ones_like());
     let flow = |idx: usize| {
         let (weight, gradient) = parameters.weight_with(&gradients, idx)?;

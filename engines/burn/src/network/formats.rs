@@ -12,6 +12,7 @@ use firebrick_core::graph::{Graph, NumberFormat, Op};
 
 use super::Network;
 use crate::ops::batch_norm::{self, Affine, Normalised};
+use crate::ops::linear::Weight;
 use crate::ops::{Values, quantize};
 use crate::parameters::{Gradients, Parameters, numbers};
 
@@ -43,12 +44,27 @@ impl Operands<'_> {
         stored.or_else(|| self.parameters.find(idx, name))
     }
 
-    /// Returns the weight of a node in its own shape.
-    pub(super) fn weight<const D: usize>(&self, idx: usize) -> Tensor<D> {
-        let weight = self.find(idx, "weight");
-        let weight = weight.expect("the op of the node has a weight");
+    /// Returns the weight of a linear layer.
+    pub(super) fn linear_weight(&self, idx: usize) -> Weight {
         let shape = self.parameters.shape(idx, "weight");
-        weight.reshape::<D, [usize; D]>(std::array::from_fn(|dim| shape[dim]))
+        Weight {
+            numbers: self.weight(idx),
+            candidates: self.parameters.n_candidates(),
+            inputs: shape[1],
+            outputs: shape[0],
+        }
+    }
+
+    /// Returns the weight of a convolution, `[candidates * out, in / groups, height, width]`.
+    pub(super) fn conv_weight(&self, idx: usize) -> Tensor<4> {
+        let shape = self.parameters.shape(idx, "weight");
+        let out = self.parameters.n_candidates() * shape[0];
+        self.weight(idx).reshape([out, shape[1], shape[2], shape[3]])
+    }
+
+    fn weight(&self, idx: usize) -> Tensor<1> {
+        let weight = self.find(idx, "weight");
+        weight.expect("the op of the node has a weight")
     }
 
     /// Returns scale and shift of a batch normalisation whose running statistics are in use.

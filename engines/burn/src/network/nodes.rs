@@ -1,5 +1,7 @@
 //! What each type of node computes and learns.
 
+use std::ops::Range;
+
 use firebrick_core::graph::Op;
 use firebrick_core::random::Stream;
 
@@ -20,16 +22,17 @@ impl Network<'_> {
         let op = &self.graph.nodes()[idx].op;
         match op {
             Op::Add => return join::add(inputs),
-            Op::Concat => return join::concat(inputs),
+            Op::Concat => return join::concat(inputs, self.candidates),
             _ => {}
         }
         let x = only(&mut inputs);
         match op {
             Op::Linear { .. } => {
-                linear::forward(x, operands.weight(idx), operands.find(idx, "bias"))
+                let bias = operands.find(idx, "bias");
+                linear::forward(x, operands.linear_weight(idx), bias)
             }
             Op::Conv2d { .. } => {
-                let (weight, bias) = (operands.weight(idx), operands.find(idx, "bias"));
+                let (weight, bias) = (operands.conv_weight(idx), operands.find(idx, "bias"));
                 let formats = &self.graph.nodes()[idx].annotations.formats;
                 // What reads the result may store it, and then the last bit decides of halves.
                 match ["data_in", "weight"].map(|of| formats.contains_key(of)) {
@@ -60,7 +63,7 @@ impl Network<'_> {
         parameters: &mut Parameters,
         stored: &Stored,
         mut inputs: Vec<Values>,
-        dropout: &mut Stream,
+        dropout: &mut [Stream],
     ) -> (Values, Kept) {
         let node = &self.graph.nodes()[idx];
         match &node.op {
@@ -92,7 +95,14 @@ impl Network<'_> {
             }
             Op::Dropout { p } => {
                 let x = only(&mut inputs);
-                let mask = dropout::mask(&x, *p, dropout);
+                let mask = match self.layout {
+                    None => dropout::mask(&x, *p, &mut dropout[0]),
+                    Some(layout) => {
+                        let own = (0..self.candidates).map(|nth| layout.channels(nth, idx));
+                        let own: Vec<&[Range<usize>]> = own.collect();
+                        dropout::mask_of_stack(&x, *p, dropout, &own)
+                    }
+                };
                 (x * mask.clone(), Kept::Values(mask))
             }
             Op::MaxPool { .. } => {
@@ -134,12 +144,12 @@ impl Network<'_> {
             (Op::Linear { .. }, Kept::Values(x)) => {
                 let by_bias = || linear::backward_bias(grad.clone());
                 self.note(parameters, gradients, idx, "bias", by_bias);
-                let by_weight = || linear::backward_weight(x, grad.clone());
+                let by_weight = || linear::backward_weight(x, grad.clone(), self.candidates);
                 self.note(parameters, gradients, idx, "weight", by_weight);
-                given(asked, || linear::backward_x(operands.weight(idx), grad))
+                given(asked, || linear::backward_x(operands.linear_weight(idx), grad))
             }
             (Op::Conv2d { .. }, Kept::Values(x)) => {
-                let (weight, window) = (|| operands.weight(idx), self.window(idx));
+                let (weight, window) = (|| operands.conv_weight(idx), self.window(idx));
                 let by_bias = || linear::backward_bias(grad.clone());
                 self.note(parameters, gradients, idx, "bias", by_bias);
                 let by_weight = || conv2d::backward_weight(x, weight(), grad.clone(), window);
@@ -189,7 +199,7 @@ impl Network<'_> {
                     .iter()
                     .map(|input| self.graph.shape(*input));
                 let channels: Vec<usize> = shapes.map(|shape| shape[0]).collect();
-                join::backward_concat(&grad, &channels)
+                join::backward_concat(&grad, &channels, self.candidates)
             }
             _ => vec![grad],
         }

@@ -60,8 +60,8 @@ impl Fixture {
         let step = Tensor::<1>::from_data(step, (&Device::flex(), DType::F64));
         parameters.trained = parameters.trained + step.mul_scalar(scale);
         let network = Network::new(&self.graph, &parameters);
-        let mut dropout = stream(3, Purpose::Dropout, 0);
-        let (output, tape) = network.forward(&mut parameters, self.x.clone(), &mut dropout);
+        let dropout = stream(3, Purpose::Dropout, 0);
+        let (output, tape) = network.forward(&mut parameters, self.x.clone(), &mut [dropout]);
         let loss = (output * self.coefficients.clone()).sum();
         let loss: Vec<f64> = loss.into_data().try_into_vec().unwrap();
         let gradients = network.backward(&parameters, tape, self.coefficients.clone());

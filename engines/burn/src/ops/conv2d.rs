@@ -17,6 +17,9 @@ pub(crate) fn forward(
     if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
         return cpu::conv2d::forward(x, weight, bias, window);
     }
+    if goes_one_by_one(&x, window) {
+        return one_by_one(x, &weight, bias.as_ref(), window, forward);
+    }
     forward_by_burn(x, weight, bias, window)
 }
 
@@ -31,7 +34,39 @@ pub(crate) fn forward_exact(
     if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
         return cpu::conv2d::forward_exact(x, weight, bias, window);
     }
+    if goes_one_by_one(&x, window) {
+        return one_by_one(x, &weight, bias.as_ref(), window, forward_exact);
+    }
     forward_by_burn(x, weight, bias, window)
+}
+
+/// Returns whether the candidates of a stack are convolved one after the other: on the CPU, whose
+/// kernels know one group.
+fn goes_one_by_one(x: &Values, window: &Window) -> bool {
+    window.candidates > 1 && cpu::takes(x)
+}
+
+/// Convolves candidate after candidate.
+fn one_by_one(
+    x: Values,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    window: &Window,
+    forward: fn(Values, Tensor<4>, Option<Tensor<1>>, &Window) -> Values,
+) -> Values {
+    let n = window.candidates;
+    let of_one = |nth| {
+        let bias = bias.map(|bias| share(bias, 0, nth, n));
+        let weight = share(weight, 0, nth, n);
+        forward(share(&x, 1, nth, n), weight, bias, &window.of_one())
+    };
+    Tensor::cat((0..n).map(of_one).collect(), 1)
+}
+
+/// Returns the share that a candidate has of a tensor's dimension.
+fn share<const D: usize>(tensor: &Tensor<D>, dim: usize, nth: usize, n: usize) -> Tensor<D> {
+    let size = tensor.dims()[dim] / n;
+    tensor.clone().narrow(dim, nth * size, size)
 }
 
 fn forward_by_burn(
@@ -49,6 +84,14 @@ pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Va
     if cpu::takes(&grad) && cpu::conv2d::takes(&weight, window) {
         return cpu::conv2d::backward_x(weight, grad, window);
     }
+    if goes_one_by_one(&grad, window) {
+        let n = window.candidates;
+        let of_one = |nth| {
+            let weight = share(&weight, 0, nth, n);
+            backward_x(weight, share(&grad, 1, nth, n), &window.of_one())
+        };
+        return Tensor::cat((0..n).map(of_one).collect(), 1);
+    }
     let Window {
         size_in,
         size_out,
@@ -56,6 +99,7 @@ pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Va
         stride,
         padding,
         groups,
+        ..
     } = *window;
     // Rows and columns at the far border that no window reached.
     let unread = [0, 1].map(|dim| {
@@ -76,6 +120,14 @@ pub(crate) fn backward_weight(
 ) -> Tensor<1> {
     if cpu::takes(&x) && cpu::conv2d::takes(&weight, window) {
         return cpu::conv2d::backward_weight(x, weight.dims(), grad, window);
+    }
+    if goes_one_by_one(&x, window) {
+        let n = window.candidates;
+        let of_one = |nth| {
+            let (x, grad) = (share(&x, 1, nth, n), share(&grad, 1, nth, n));
+            backward_weight(x, share(&weight, 0, nth, n), grad, &window.of_one())
+        };
+        return Tensor::cat((0..n).map(of_one).collect(), 0);
     }
     let size = weight.shape().num_elements();
     let x = picture(x, window.size_in);

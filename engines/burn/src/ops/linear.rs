@@ -4,36 +4,92 @@ use burn::tensor::Tensor;
 
 use super::{Values, channel_sums, vector};
 
-/// Returns `[rows, out, 1]` for `x` of `[rows, in, 1]` and weights of `[out, in]`.
-pub(crate) fn forward(x: Values, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Values {
-    let [out_features, in_features] = weight.dims();
-    let rows = x.dims()[0];
-    let y = x.reshape([rows, in_features]).matmul(weight.transpose());
+/// The weights of a linear layer, those of candidate after candidate.
+#[derive(Debug)]
+pub(crate) struct Weight {
+    /// In one dimension.
+    pub(crate) numbers: Tensor<1>,
+    /// How many candidates there are.
+    pub(crate) candidates: usize,
+    /// Channels that each reads.
+    pub(crate) inputs: usize,
+    /// Channels that each makes.
+    pub(crate) outputs: usize,
+}
+
+impl Weight {
+    /// `[out, in]` of a single candidate.
+    fn matrix(self) -> Tensor<2> {
+        self.numbers.reshape([self.outputs, self.inputs])
+    }
+
+    /// `[candidates, out, in]`.
+    fn matrices(self) -> Tensor<3> {
+        let shape = [self.candidates, self.outputs, self.inputs];
+        self.numbers.reshape(shape)
+    }
+}
+
+/// Returns `[rows, candidates * out, 1]` for `x` of `[rows, candidates * in, 1]`.
+pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Values {
+    let (candidates, out) = (weight.candidates, weight.outputs);
+    if candidates > 1 {
+        let y = by_candidate(x, candidates).matmul(weight.matrices().swap_dims(1, 2));
+        let y = match bias {
+            Some(bias) => y + bias.reshape([candidates, 1, out]),
+            None => y,
+        };
+        return side_by_side(y);
+    }
+    let [rows, channels, _] = x.dims();
+    let y = x.reshape([rows, channels]);
+    let y = y.matmul(weight.matrix().transpose());
     let y = match bias {
-        Some(bias) => y + bias.reshape([1, out_features]),
+        Some(bias) => y + bias.reshape([1, out]),
         None => y,
     };
-    y.reshape([rows, out_features, 1])
+    y.reshape([rows, out, 1])
 }
 
 /// Returns the gradient by `x`.
-pub(crate) fn backward_x(weight: Tensor<2>, grad: Values) -> Values {
-    let [out_features, in_features] = weight.dims();
-    let rows = grad.dims()[0];
-    let grad = grad.reshape([rows, out_features]).matmul(weight);
-    grad.reshape([rows, in_features, 1])
+pub(crate) fn backward_x(weight: Weight, grad: Values) -> Values {
+    if weight.candidates > 1 {
+        let grad = by_candidate(grad, weight.candidates);
+        return side_by_side(grad.matmul(weight.matrices()));
+    }
+    let [rows, out, _] = grad.dims();
+    let inputs = weight.inputs;
+    let grad = grad.reshape([rows, out]).matmul(weight.matrix());
+    grad.reshape([rows, inputs, 1])
 }
 
-/// Returns the gradient by the weights, `[out, in]` in one dimension.
-pub(crate) fn backward_weight(x: Values, grad: Values) -> Tensor<1> {
-    let [rows, in_features, _] = x.dims();
-    let out_features = grad.dims()[1];
-    let grad = grad.reshape([rows, out_features]).transpose();
-    let grad = grad.matmul(x.reshape([rows, in_features]));
-    grad.reshape([out_features * in_features])
+/// Returns the gradient by the weights, `[candidates, out, in]` in one dimension.
+pub(crate) fn backward_weight(x: Values, grad: Values, candidates: usize) -> Tensor<1> {
+    let ([rows, inputs, _], outputs) = (x.dims(), grad.dims()[1]);
+    if candidates > 1 {
+        let grad = by_candidate(grad, candidates).swap_dims(1, 2);
+        let grad = grad.matmul(by_candidate(x, candidates));
+        return grad.reshape([outputs / candidates * inputs]);
+    }
+    let grad = grad.reshape([rows, outputs]).transpose();
+    let grad = grad.matmul(x.reshape([rows, inputs]));
+    grad.reshape([outputs * inputs])
 }
 
 /// Returns the gradient by the bias, also that of a convolution.
 pub(crate) fn backward_bias(grad: Values) -> Tensor<1> {
     vector(channel_sums(grad))
+}
+
+/// `[rows, candidates * features, 1]` to `[candidates, rows, features]`.
+fn by_candidate(x: Values, candidates: usize) -> Tensor<3> {
+    let [rows, channels, _] = x.dims();
+    let x = x.reshape([rows, candidates, channels / candidates]);
+    x.swap_dims(0, 1)
+}
+
+/// `[candidates, rows, features]` to `[rows, candidates * features, 1]`.
+fn side_by_side(y: Tensor<3>) -> Values {
+    let [candidates, rows, features] = y.dims();
+    y.swap_dims(0, 1).reshape([rows, candidates * features, 1])
 }

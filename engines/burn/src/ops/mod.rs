@@ -2,7 +2,8 @@
 //!
 //! Results of all nodes have one rank, `[rows, channels, places]`: a feature vector has one place
 //! a channel, a picture height times width. Ops that need height and width get them from the
-//! graph. Each backward function takes the gradient of the loss by the op's result and returns
+//! graph. In a stack the channels are those of candidate after candidate, all of them equally many;
+//! only ops that mix channels have to know. Each backward function takes the gradient of the loss by the op's result and returns
 //! the gradient by what the op read.
 
 pub(crate) mod batch_norm;
@@ -20,6 +21,11 @@ use burn::tensor::Tensor;
 
 /// A result or a gradient, `[rows, channels, places]`.
 pub(crate) type Values = Tensor<3>;
+
+/// Returns whether numbers are in the memory of the host, where reading them costs nothing.
+pub(crate) fn on_host<const D: usize>(x: &Tensor<D>) -> bool {
+    cpu::takes(x)
+}
 
 /// Sums over rows and places: `[rows, channels, places]` to `[1, channels, 1]`.
 fn channel_sums(x: Values) -> Values {

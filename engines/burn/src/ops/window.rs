@@ -17,13 +17,21 @@ pub(crate) struct Window {
     pub(super) stride: [usize; 2],
     /// The border on both sides.
     pub(super) padding: [usize; 2],
-    /// Groups that the channels of a convolution fall into.
+    /// Groups that the channels of a convolution fall into, those of all candidates.
     pub(super) groups: usize,
+    /// Candidates that the channels are of.
+    pub(super) candidates: usize,
 }
 
 impl Window {
-    /// Returns the window of an op that has one, given the shapes that it reads and makes.
-    pub(crate) fn of(op: &Op, shape_in: &[usize], shape_out: &[usize]) -> Option<Self> {
+    /// Returns the window of an op that has one, given the shapes that it reads and makes for each
+    /// of some candidates.
+    pub(crate) fn of(
+        op: &Op,
+        shape_in: &[usize],
+        shape_out: &[usize],
+        candidates: usize,
+    ) -> Option<Self> {
         let (kernel, stride, padding, groups) = match op {
             Op::Conv2d {
                 kernel,
@@ -50,7 +58,17 @@ impl Window {
             kernel,
             stride,
             padding,
-            groups,
+            groups: groups * candidates,
+            candidates,
         })
+    }
+
+    /// Returns the window for the channels of a single candidate.
+    pub(super) fn of_one(&self) -> Self {
+        Self {
+            groups: self.groups / self.candidates,
+            candidates: 1,
+            ..*self
+        }
     }
 }

@@ -51,6 +51,7 @@ fn window(
         stride: [stride; 2],
         padding: [padding; 2],
         groups,
+        candidates: 1,
     })
 }
 
