@@ -11,7 +11,7 @@ use firebrick_core::dataset::Rows;
 use firebrick_core::engine::{Candidate, EngineError, Epoch, Evaluation, Verdict};
 use firebrick_core::graph::Graph;
 use firebrick_core::inherit::{How, inherit};
-use firebrick_core::pruner::{Curve, Pruner};
+use firebrick_core::pruner::{Curve, Earlier, Pruner, Running};
 use firebrick_core::trial::{Outcome, Trial};
 use firebrick_core::value::Params;
 use firebrick_core::weights::Weights;
@@ -102,7 +102,7 @@ struct Refused {
 impl Evaluator<'_> {
     /// Evaluates proposals as one population and hands each over as soon as it is finished.
     ///
-    /// `earlier` are the curves of trials of earlier populations, for the pruner: those beside would
+    /// `earlier` are the trials of earlier populations, for the pruner: those beside would
     /// make its decisions follow the number of jobs. Proposals that were not begun when the caller
     /// wants to stop are left out.
     ///
@@ -112,7 +112,7 @@ impl Evaluator<'_> {
     pub(crate) fn evaluate(
         &self,
         proposals: Vec<Proposal>,
-        earlier: &[&Curve],
+        earlier: &[Earlier<'_>],
         on_epoch: &OnEpoch<'_>,
         should_stop: &ShouldStop<'_>,
         on_done: &mut OnDone<'_>,
@@ -155,7 +155,7 @@ impl Evaluator<'_> {
         let watch = |position: usize, points: &mut Vec<Vec<f64>>, epoch: &Epoch| {
             let (number, hardware) = &numbers[position];
             match on_epoch(*number, epoch) {
-                Verdict::Continue => self.look(hardware, earlier, points, epoch),
+                Verdict::Continue => self.look(*number, hardware, earlier, points, epoch),
                 Verdict::Stop => Watched::Cut,
             }
         };
@@ -213,8 +213,9 @@ impl Evaluator<'_> {
     /// Notes the objectives after an epoch, and asks the pruner whether it is worth going on.
     fn look(
         &self,
+        number: u64,
         hardware: &[(String, f64)],
-        earlier: &[&Curve],
+        earlier: &[Earlier<'_>],
         points: &mut Vec<Vec<f64>>,
         epoch: &Epoch,
     ) -> Watched {
@@ -230,7 +231,12 @@ impl Evaluator<'_> {
             return Watched::GoesOn;
         };
         points.push(point);
-        match epoch.epoch < self.trainer.recipe.max_epochs && pruner.stops(earlier, points) {
+        let running = Running {
+            number,
+            max_epochs: self.trainer.recipe.max_epochs,
+            points,
+        };
+        match pruner.stops(earlier, &running) {
             true => Watched::Pruned,
             false => Watched::GoesOn,
         }

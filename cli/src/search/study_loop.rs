@@ -9,7 +9,7 @@ use firebrick_core::engine::{Epoch, Verdict};
 use firebrick_core::front::pareto_front;
 use firebrick_core::graph::Graph;
 use firebrick_core::objective::Direction;
-use firebrick_core::pruner::Curve;
+use firebrick_core::pruner::{Curve, Earlier};
 use firebrick_core::space::Space;
 use firebrick_core::strategy::Strategy;
 use firebrick_core::value::Params;
@@ -70,16 +70,13 @@ impl Progressed {
     }
 
     /// Returns how the trials that were trained went, epoch by epoch.
-    fn curves(&self) -> Vec<Curve> {
+    fn curves(&self) -> Vec<(u64, Curve)> {
         let trained = self
             .records
             .iter()
-            .filter(|record| record.same_as.is_none());
-        let curves = trained.map(|record| &record.curve);
-        curves
-            .filter(|curve| !curve.points.is_empty())
-            .cloned()
-            .collect()
+            .filter(|record| record.same_as.is_none() && !record.curve.points.is_empty());
+        let curves = trained.map(|record| (record.trial.number, record.curve.clone()));
+        curves.collect()
     }
 
     fn keep(&mut self, evaluated: Evaluated, directions: &[Direction]) {
@@ -299,23 +296,24 @@ fn evaluate(
         Some(_) => progressed.curves(),
         None => Vec::new(),
     };
+    let earlier: Vec<Earlier<'_>> = earlier
+        .iter()
+        .map(|(number, curve)| Earlier {
+            number: *number,
+            curve,
+        })
+        .collect();
     let directions = evaluator.goal.directions();
     let n_proposals = proposals.len();
     let mut n_kept = 0;
-    evaluator.evaluate(
-        proposals,
-        &earlier.iter().collect::<Vec<_>>(),
-        &on_epoch,
-        should_stop,
-        &mut |one| {
-            if one.was_cut {
-                return Ok(());
-            }
-            n_kept += 1;
-            progressed.keep(one, &directions);
-            on_finished(progressed, 1)
-        },
-    )?;
+    evaluator.evaluate(proposals, &earlier, &on_epoch, should_stop, &mut |one| {
+        if one.was_cut {
+            return Ok(());
+        }
+        n_kept += 1;
+        progressed.keep(one, &directions);
+        on_finished(progressed, 1)
+    })?;
     Ok(n_kept < n_proposals)
 }
 

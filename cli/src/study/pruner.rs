@@ -1,80 +1,101 @@
 //! `[search.strategy.pruner]`: which trials are stopped early.
 
-use firebrick_core::pruner::{Asha, Median, Pruner};
+use firebrick_core::pruner::{Asha, Hyperband, Median, Pruner, Wilcoxon};
 
 use super::error::StudyError;
 use super::section::Section;
 
 /// Reads the pruner; an absent table, or the name `none`, means that no trial is stopped.
 pub(super) fn read(mut table: Section<'_>) -> Result<Option<Pruner>, StudyError> {
-    let words = [
-        ("none", None),
-        ("median", Some(Kind::Median)),
-        ("asha", Some(Kind::Asha)),
-    ];
-    let Some(kind) = table.word("name", &words)? else {
+    let pruners = Pruner::ALL.map(|pruner| (pruner.name(), Some(pruner)));
+    let words = [&[("none", None)], &pruners[..]].concat();
+    let Some(pruner) = table.word("name", &words)? else {
         return match table.rest().next() {
             None => Ok(None),
             Some(entry) => {
                 let what = format!("`{}` is missing", table.path_of("name"));
-                let hint = "known: `none`, `median`, `asha`".to_owned();
+                let names: Vec<String> =
+                    words.iter().map(|(name, _)| format!("`{name}`")).collect();
+                let hint = format!("known: {}", names.join(", "));
                 Err(StudyError::at(&entry.item.origin, what).hinted(hint))
             }
         };
     };
-    let pruner = match kind {
+    let pruner = match pruner {
         None => None,
-        Some(Kind::Median) => {
-            let unsaid = Median::DEFAULT;
-            Some(Pruner::Median(Median {
-                n_startup_trials: table
-                    .size("n_startup_trials", 0)?
-                    .unwrap_or(unsaid.n_startup_trials),
-                n_warmup_epochs: table
-                    .size("n_warmup_epochs", 0)?
-                    .unwrap_or(unsaid.n_warmup_epochs),
-                interval_epochs: table
-                    .size("interval_epochs", 1)?
-                    .unwrap_or(unsaid.interval_epochs),
-            }))
-        }
-        Some(Kind::Asha) => {
-            let unsaid = Asha::DEFAULT;
-            Some(Pruner::Asha(Asha {
-                min_epochs: table.size("min_epochs", 1)?.unwrap_or(unsaid.min_epochs),
-                reduction_factor: table
-                    .size("reduction_factor", 2)?
-                    .unwrap_or(unsaid.reduction_factor),
-            }))
-        }
+        Some(unsaid) => Some(read_settings(&mut table, unsaid)?),
     };
     table.finish()?;
     Ok(pruner)
 }
 
+/// Reads the settings of a pruner over those that it has where none are given.
+fn read_settings(table: &mut Section<'_>, unsaid: Pruner) -> Result<Pruner, StudyError> {
+    let mut size = |key, least, unsaid: usize| Ok(table.size(key, least)?.unwrap_or(unsaid));
+    Ok(match unsaid {
+        Pruner::Median(unsaid) => Pruner::Median(Median {
+            n_startup_trials: size("n_startup_trials", 0, unsaid.n_startup_trials)?,
+            n_warmup_epochs: size("n_warmup_epochs", 0, unsaid.n_warmup_epochs)?,
+            interval_epochs: size("interval_epochs", 1, unsaid.interval_epochs)?,
+        }),
+        Pruner::Asha(unsaid) => Pruner::Asha(Asha {
+            min_epochs: size("min_epochs", 1, unsaid.min_epochs)?,
+            reduction_factor: size("reduction_factor", 2, unsaid.reduction_factor)?,
+        }),
+        Pruner::Hyperband(unsaid) => Pruner::Hyperband(Hyperband {
+            min_epochs: size("min_epochs", 1, unsaid.min_epochs)?,
+            reduction_factor: size("reduction_factor", 2, unsaid.reduction_factor)?,
+        }),
+        Pruner::Wilcoxon(unsaid) => Pruner::Wilcoxon(Wilcoxon {
+            n_startup_epochs: size("n_startup_epochs", 2, unsaid.n_startup_epochs)?,
+            p_threshold: table
+                .number("p_threshold", "a number above 0 and at most 1", |p| {
+                    p > 0.0 && p <= 1.0
+                })?
+                .unwrap_or(unsaid.p_threshold),
+        }),
+    })
+}
+
+/// What a search gives a pruner to do.
+#[derive(Clone, Copy)]
+pub(super) struct Work {
+    pub(super) max_epochs: usize,
+    pub(super) n_trials: u64,
+    pub(super) population: usize,
+    pub(super) n_objectives: usize,
+}
+
 /// Returns why a pruner can't stop any trial of a search, if it can't.
-pub(super) fn idle(pruner: &Pruner, max_epochs: usize, n_trials: u64) -> Option<String> {
+pub(super) fn idle(pruner: &Pruner, work: Work) -> Option<String> {
+    let Work {
+        max_epochs,
+        n_trials,
+        population,
+        n_objectives,
+    } = work;
     // A trial that ends with an epoch is not stopped after it.
-    let first_look = match pruner {
-        Pruner::Median(median) => median.n_warmup_epochs.saturating_add(1),
-        Pruner::Asha(asha) => asha.min_epochs,
-    };
-    if first_look >= max_epochs {
-        return Some(format!(
-            "`max_epochs` is {max_epochs}, the first look is after epoch {first_look}"
-        ));
+    match pruner.first_look(n_objectives) {
+        Some(first_look) if first_look < max_epochs => {}
+        Some(first_look) => {
+            return Some(format!(
+                "`max_epochs` is {max_epochs}, the first look is after epoch {first_look}"
+            ));
+        }
+        None => return Some("no trial is ever looked at".to_owned()),
     }
+    // Trials of one population are not compared with one another.
+    let population = population as u64;
+    let n_before_last = (n_trials - 1) / population * population;
     match pruner {
-        Pruner::Median(median) if median.n_startup_trials as u64 >= n_trials => Some(format!(
-            "`n_startup_trials` is {}, there are {n_trials} trials",
+        _ if n_before_last == 0 => Some(format!(
+            "`n_trials` is {n_trials}, and {population} are asked for at a time (`population`), so that \
+             none begins after another ended"
+        )),
+        Pruner::Median(median) if n_before_last < median.n_startup_trials as u64 => Some(format!(
+            "`n_startup_trials` is {}, the last trial begins when {n_before_last} have ended",
             median.n_startup_trials
         )),
         _ => None,
     }
-}
-
-#[derive(Clone, Copy)]
-enum Kind {
-    Median,
-    Asha,
 }

@@ -127,15 +127,21 @@ pub(super) fn read(
     }
     table.finish()?;
     let n_trials = setup.whole("n_trials", 1)?.unwrap_or(defaults::N_TRIALS);
-    if let (Some(item), Some(pruner)) = (pruner_item, &pruner)
-        && let Some(reason) = pruner::idle(pruner, recipe.max_epochs, n_trials)
-    {
-        notices.push(Notice::new("search.strategy.pruner", &item.origin, reason));
-    }
     let n_jobs = read_n_jobs(&mut setup)?;
     let positive = |seconds: f64| seconds > 0.0;
     let timeout_s = setup.number("timeout", "a number of seconds above 0", positive)?;
     let population = setup.size("population", 1)?.unwrap_or(defaults::POPULATION);
+    if let (Some(item), Some(pruner)) = (pruner_item, &pruner) {
+        let work = pruner::Work {
+            max_epochs: recipe.max_epochs,
+            n_trials,
+            population,
+            n_objectives: goal.directions().len(),
+        };
+        if let Some(reason) = pruner::idle(pruner, work) {
+            notices.push(Notice::new("search.strategy.pruner", &item.origin, reason));
+        }
+    }
     for (key, reason) in [
         ("pkl_ckpt", "no search starts from a pickle"),
         (

@@ -29,6 +29,9 @@ pruner = {pruner}
 
 const MEDIAN: &str = "{ name = \"median\", n_startup_trials = 2 }";
 const ASHA: &str = "{ name = \"asha\", reduction_factor = 2 }";
+const HYPERBAND: &str = "{ name = \"hyperband\", reduction_factor = 2 }";
+const WILCOXON: &str = "{ name = \"wilcoxon\" }";
+const ALL: [&str; 4] = [MEDIAN, ASHA, HYPERBAND, WILCOXON];
 const ACCURACY: &str = "accuracy.direction = \"maximize\"";
 const BOTH: &str = "accuracy.direction = \"maximize\"\nparams.direction = \"minimize\"";
 
@@ -77,12 +80,8 @@ fn a_trial_that_is_stopped_says_when_and_how_good_it_was() {
 
 #[test]
 fn the_number_of_jobs_changes_no_decision() {
-    for (pruner, metrics) in [
-        (MEDIAN, ACCURACY),
-        (ASHA, ACCURACY),
-        (MEDIAN, BOTH),
-        (ASHA, BOTH),
-    ] {
+    let by_both = |pruner| [(pruner, ACCURACY), (pruner, BOTH)];
+    for (pruner, metrics) in ALL.into_iter().flat_map(by_both) {
         let decided = |n_jobs: &str| {
             let (place, _) = search(&study(pruner, metrics), &["--n-jobs", n_jobs]);
             let trials = trials(&place);
@@ -107,17 +106,19 @@ fn a_trial_that_goes_on_is_what_it_would_be_without_pruner() {
     let (place, _) = search(&study("{ name = \"none\" }", ACCURACY), &[]);
     let all = trials(&place);
     assert!(all.iter().all(|trial| trial["state"] == "COMPLETE"));
-    let (place, _) = search(&study(ASHA, ACCURACY), &[]);
-    let some = trials(&place);
-    for (with, without) in some.iter().zip(&all).filter(|(with, _)| !is_pruned(with)) {
-        assert_eq!(with["params"], without["params"]);
-        assert_eq!(with["value"], without["value"]);
+    for pruner in ALL {
+        let (place, _) = search(&study(pruner, ACCURACY), &[]);
+        let some = trials(&place);
+        for (with, without) in some.iter().zip(&all).filter(|(with, _)| !is_pruned(with)) {
+            assert_eq!(with["params"], without["params"]);
+            assert_eq!(with["value"], without["value"]);
+        }
     }
 }
 
 #[test]
 fn the_front_holds_no_stopped_and_no_dominated_trial() {
-    for pruner in [MEDIAN, ASHA] {
+    for pruner in ALL {
         let (place, _) = search(&study(pruner, BOTH), &[]);
         let trials = trials(&place);
         let best = place.json("out/best.json");
@@ -141,9 +142,36 @@ fn number(value: &Value) -> f64 {
 
 #[test]
 fn a_network_that_nothing_beats_at_its_cost_is_never_stopped() {
-    let (place, _) = search(&study(MEDIAN, BOTH), &[]);
-    let trials = trials(&place);
-    let params = |trial: &&Value| number(&trial["user_attrs_hardware_metrics"]["params"]) as u64;
-    let smallest = trials.iter().min_by_key(params).unwrap();
-    assert_eq!(smallest["state"], "COMPLETE");
+    for pruner in ALL {
+        let (place, _) = search(&study(pruner, BOTH), &[]);
+        let trials = trials(&place);
+        let params =
+            |trial: &&Value| number(&trial["user_attrs_hardware_metrics"]["params"]) as u64;
+        let smallest = trials.iter().min_by_key(params).unwrap();
+        assert_eq!(smallest["state"], "COMPLETE", "{pruner}");
+    }
+}
+
+#[test]
+fn a_study_that_was_written_back_stops_the_same_trials() {
+    for pruner in [
+        "{ name = \"hyperband\", min_epochs = 2, reduction_factor = 2 }",
+        "{ name = \"wilcoxon\", p_threshold = 0.3, n_startup_epochs = 3 }",
+    ] {
+        let (place, _) = search(&study(pruner, ACCURACY), &[]);
+        let run = place.run(&["search", "--config", "out/config.toml", "--out", "again"]);
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let states = |log: &str| {
+            let log = place.json(log);
+            let trials = log.as_object().unwrap().values();
+            let states = trials.map(|trial| (trial["number"].clone(), trial["reason"].clone()));
+            states.collect::<Vec<_>>()
+        };
+        let first = states("out/log.json");
+        assert!(
+            first.iter().any(|(_, reason)| !reason.is_null()),
+            "{pruner}"
+        );
+        assert_eq!(states("again/log.json"), first, "{pruner}");
+    }
 }

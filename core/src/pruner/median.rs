@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Curve, single};
+use super::{Curve, Earlier};
 
 /// Stops a trial whose best value so far is worse than the median of complete trials at the same
 /// epoch.
@@ -10,7 +10,7 @@ use super::{Curve, single};
 /// # Source
 /// Golovin et al., "Google Vizier", KDD 2017, section 3.5.2, with the settings of Optuna's
 /// `MedianPruner`. Differs: Vizier compares with running averages, Optuna with the values at the
-/// epoch, as here.
+/// epoch, as here. Optuna counts epochs as they are reported; here the first is its step 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Median {
@@ -37,28 +37,28 @@ impl Median {
     };
 
     /// Returns whether trials are looked at after so many epochs.
-    pub(super) fn looks(&self, earlier: &[&Curve], epoch: usize) -> bool {
-        let n_complete = earlier.iter().filter(|curve| curve.is_complete).count();
-        let after_warmup = epoch.checked_sub(self.n_warmup_epochs + 1);
-        n_complete >= self.n_startup_trials.max(1)
+    pub(super) fn looks(&self, earlier: &[Earlier<'_>], epoch: usize) -> bool {
+        let complete = earlier.iter().filter(|one| one.curve.is_complete);
+        let after_warmup = epoch
+            .checked_sub(self.n_warmup_epochs)
+            .and_then(|after| after.checked_sub(1));
+        complete.count() >= self.n_startup_trials.max(1)
             && after_warmup.is_some_and(|after| after.is_multiple_of(self.interval_epochs.max(1)))
     }
+}
 
-    pub(super) fn stops(&self, earlier: &[&Curve], points: &[Vec<f64>]) -> bool {
-        let epoch = points.len();
-        if !self.looks(earlier, epoch) {
-            return false;
-        }
-        let complete = earlier.iter().filter(|curve| curve.is_complete);
-        let there = complete.filter_map(|curve| curve.points.get(epoch - 1));
-        let mut values: Vec<f64> = there.map(|point| single(point)).collect();
-        values.sort_by(f64::total_cmp);
-        let best = points
-            .iter()
-            .map(|point| single(point))
-            .fold(f64::INFINITY, f64::min);
-        median(&values).is_some_and(|median| best > median)
-    }
+/// Returns whether the best of a trial's values is above the median of complete trials now.
+pub(super) fn stops(earlier: &[&Curve], points: &[Vec<f64>]) -> bool {
+    let complete = earlier.iter().filter(|curve| curve.is_complete);
+    let there = complete.filter_map(|curve| curve.points.get(points.len() - 1));
+    let mut values: Vec<f64> = there
+        .map(|point| point[0])
+        .filter(|value| !value.is_nan())
+        .collect();
+    values.sort_by(f64::total_cmp);
+    // A NaN is left out as long as there is a number.
+    let best = points.iter().map(|point| point[0]).fold(f64::NAN, f64::min);
+    best.is_nan() || median(&values).is_some_and(|median| best > median)
 }
 
 /// Returns the middle of ascending values, halfway between two where their number is even.

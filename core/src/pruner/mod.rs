@@ -2,10 +2,15 @@
 
 mod asha;
 mod hopeless;
+mod hyperband;
 mod median;
+mod signed_rank;
+mod wilcoxon;
 
 pub use asha::Asha;
+pub use hyperband::Hyperband;
 pub use median::Median;
+pub use wilcoxon::Wilcoxon;
 
 use serde::{Deserialize, Serialize};
 
@@ -14,62 +19,119 @@ use serde::{Deserialize, Serialize};
 /// What is known before training (the number of parameters) is the same after every epoch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// One point an epoch.
+    /// One point an epoch. The last one of a complete curve is what the trial came to.
     pub points: Vec<Vec<f64>>,
     /// Whether training went on to its end.
     pub is_complete: bool,
 }
 
+/// A trial that ended, as one that is running is compared with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Earlier<'a> {
+    /// The number of the trial.
+    pub number: u64,
+    /// How it went.
+    pub curve: &'a Curve,
+}
+
+/// A trial after one of its epochs.
+#[derive(Debug, Clone, Copy)]
+pub struct Running<'a> {
+    /// The number of the trial.
+    pub number: u64,
+    /// How many epochs it has if nobody stops it.
+    pub max_epochs: usize,
+    /// Its objectives after each epoch that it had, as in [`Curve::points`].
+    pub points: &'a [Vec<f64>],
+}
+
 /// Decides after each epoch whether a trial goes on.
 ///
-/// With several objectives, whatever the rule for one, a trial ends when it can't be expected to
-/// come onto the front any more: when a trial that was trained to its end dominates what this one
-/// would reach if, from this epoch on, it gained as much in each objective as any complete trial
-/// has gained.
+/// With several objectives the rule for one says when a trial is looked at and which trials it is
+/// compared with. It ends when it can't be expected to come onto the front any more: when a trial
+/// that was trained to its end dominates what this one would reach if, from this epoch on, it
+/// gained as much in each objective as any complete trial has gained. What is known before
+/// training gains nothing, so that it counts as it is.
 ///
-/// A decision depends on the curves that it is given and on nothing else. A caller that gives the
-/// trials of earlier batches, and never those that run beside, stops the same trials whatever the
-/// number of jobs.
+/// A decision depends on what it is given and on nothing else. A caller that gives the trials of
+/// earlier batches, and never those that run beside, stops the same trials whatever the number of
+/// jobs.
 ///
 /// # Example
 /// ```
-/// use firebrick_core::pruner::{Curve, Median, Pruner};
+/// use firebrick_core::pruner::{Curve, Earlier, Median, Pruner, Running};
 ///
 /// let pruner = Pruner::Median(Median { n_startup_trials: 1, ..Median::DEFAULT });
-/// let earlier = Curve { points: vec![vec![1.0], vec![0.5]], is_complete: true };
-/// assert!(pruner.stops(&[&earlier], &[vec![1.1]]));
-/// assert!(!pruner.stops(&[&earlier], &[vec![0.9]]));
+/// let curve = Curve { points: vec![vec![1.0], vec![0.5]], is_complete: true };
+/// let earlier = [Earlier { number: 0, curve: &curve }];
+/// let stops = |value: f64| {
+///     pruner.stops(&earlier, &Running { number: 1, max_epochs: 2, points: &[vec![value]] })
+/// };
+/// assert!(stops(1.1));
+/// assert!(!stops(0.9));
 /// ```
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum Pruner {
     /// Below the median at the same epoch.
     Median(Median),
     /// Asynchronous successive halving.
     Asha(Asha),
+    /// Successive halving that begins at several epochs.
+    Hyperband(Hyperband),
+    /// Below the best at almost every epoch.
+    Wilcoxon(Wilcoxon),
 }
 
 impl Pruner {
-    /// The names of all pruners.
-    pub const NAMES: [&'static str; 2] = ["asha", "median"];
+    /// Every pruner, with the settings that it has where none are given.
+    pub const ALL: [Self; 4] = [
+        Self::Median(Median::DEFAULT),
+        Self::Asha(Asha::DEFAULT),
+        Self::Hyperband(Hyperband::DEFAULT),
+        Self::Wilcoxon(Wilcoxon::DEFAULT),
+    ];
 
-    /// Returns whether a trial ends after the epochs that it has had, one point each.
+    /// Returns the name in study files.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Median(_) => "median",
+            Self::Asha(_) => "asha",
+            Self::Hyperband(_) => "hyperband",
+            Self::Wilcoxon(_) => "wilcoxon",
+        }
+    }
+
+    /// Returns whether a trial ends after the epochs that it has had; after its last one it is
+    /// never stopped.
     ///
-    /// `earlier` are the curves of trials that ended. A point with a NaN is never better than
-    /// another.
-    pub fn stops(&self, earlier: &[&Curve], points: &[Vec<f64>]) -> bool {
-        let Some(now) = points.last() else {
+    /// `earlier` are the trials that ended. A point with a NaN is never better than another.
+    pub fn stops(&self, earlier: &[Earlier<'_>], trial: &Running<'_>) -> bool {
+        let points = trial.points;
+        let Some(now) = points.last().filter(|_| points.len() < trial.max_epochs) else {
             return false;
         };
-        match (now.len(), self) {
-            (1, Self::Median(median)) => median.stops(earlier, points),
-            (1, Self::Asha(asha)) => asha.stops(earlier, points),
-            (_, Self::Median(median)) => {
-                median.looks(earlier, points.len()) && hopeless::is_hopeless(earlier, points)
-            }
-            (_, Self::Asha(asha)) => {
-                asha.looks(points.len()) && hopeless::is_hopeless(earlier, points)
-            }
+        if !self.looks(earlier, trial) {
+            return false;
+        }
+        let compared = self.compared(earlier, trial);
+        match self {
+            _ if now.len() > 1 => hopeless::is_hopeless(&compared, points),
+            Self::Median(_) => median::stops(&compared, points),
+            Self::Asha(asha) => asha.stops(&compared, points),
+            Self::Hyperband(hyperband) => hyperband.asha(trial).stops(&compared, points),
+            Self::Wilcoxon(wilcoxon) => wilcoxon.stops(&compared, points),
+        }
+    }
+
+    /// Returns the first epoch after which a trial with so many objectives may be stopped, if
+    /// there is one.
+    pub fn first_look(&self, n_objectives: usize) -> Option<usize> {
+        match self {
+            Self::Median(median) => median.n_warmup_epochs.checked_add(1),
+            Self::Asha(asha) => Some(asha.min_epochs),
+            Self::Hyperband(hyperband) => Some(hyperband.min_epochs),
+            Self::Wilcoxon(wilcoxon) => wilcoxon.first_look(n_objectives),
         }
     }
 
@@ -84,20 +146,53 @@ impl Pruner {
         };
         match self {
             Self::Median(median) => at_least("interval_epochs", median.interval_epochs, 1),
-            Self::Asha(asha) => {
-                at_least("min_epochs", asha.min_epochs, 1)?;
-                at_least("reduction_factor", asha.reduction_factor, 2)
+            Self::Asha(Asha {
+                min_epochs,
+                reduction_factor,
+            })
+            | Self::Hyperband(Hyperband {
+                min_epochs,
+                reduction_factor,
+            }) => {
+                at_least("min_epochs", *min_epochs, 1)?;
+                at_least("reduction_factor", *reduction_factor, 2)
+            }
+            Self::Wilcoxon(wilcoxon) => {
+                let p = wilcoxon.p_threshold;
+                if !(p > 0.0 && p <= 1.0) {
+                    let reason = format!("must be above 0 and at most 1, is {p}");
+                    return Err(("p_threshold", reason));
+                }
+                at_least("n_startup_epochs", wilcoxon.n_startup_epochs, 2)
             }
         }
     }
-}
 
-/// Returns the only objective of a point, NaN as the worst.
-fn single(point: &[f64]) -> f64 {
-    if point[0].is_nan() {
-        f64::INFINITY
-    } else {
-        point[0]
+    /// Returns whether a trial is looked at after the epochs that it has had.
+    fn looks(&self, earlier: &[Earlier<'_>], trial: &Running<'_>) -> bool {
+        let epoch = trial.points.len();
+        match self {
+            Self::Median(median) => median.looks(earlier, epoch),
+            Self::Asha(asha) => asha.looks(epoch),
+            Self::Hyperband(hyperband) => hyperband.asha(trial).looks(epoch),
+            Self::Wilcoxon(wilcoxon) => wilcoxon.looks(epoch),
+        }
+    }
+
+    /// Returns the curves of the trials that one is compared with.
+    fn compared<'a>(&self, earlier: &[Earlier<'a>], trial: &Running<'_>) -> Vec<&'a Curve> {
+        let curves = |earlier: &Earlier<'a>| earlier.curve;
+        match self {
+            Self::Hyperband(hyperband) => {
+                let brackets = hyperband.brackets(trial.max_epochs);
+                let own = brackets.of(trial.number);
+                let rivals = earlier.iter().filter(|one| brackets.of(one.number) == own);
+                rivals.map(curves).collect()
+            }
+            Self::Median(_) | Self::Asha(_) | Self::Wilcoxon(_) => {
+                earlier.iter().map(curves).collect()
+            }
+        }
     }
 }
 

@@ -1,6 +1,9 @@
-use proptest::prelude::*;
-
 use super::*;
+
+mod golden;
+mod hyperband;
+mod several;
+mod wilcoxon;
 
 fn curve(values: &[f64]) -> Curve {
     Curve {
@@ -16,9 +19,36 @@ fn cut(values: &[f64]) -> Curve {
     }
 }
 
+/// Returns whether a trial is stopped after some epochs of a hundred by those before it, which are
+/// numbered from 0.
+fn stops_point(pruner: &Pruner, earlier: &[Curve], points: &[Vec<f64>]) -> bool {
+    let numbered: Vec<(u64, &Curve)> = (0..).zip(earlier).collect();
+    stops_numbered(pruner, &numbered, earlier.len() as u64, points)
+}
+
+fn stops_numbered(
+    pruner: &Pruner,
+    earlier: &[(u64, &Curve)],
+    number: u64,
+    points: &[Vec<f64>],
+) -> bool {
+    let earlier = earlier.iter();
+    let earlier: Vec<Earlier<'_>> = earlier
+        .map(|(number, curve)| Earlier {
+            number: *number,
+            curve,
+        })
+        .collect();
+    let running = Running {
+        number,
+        max_epochs: 100,
+        points,
+    };
+    pruner.stops(&earlier, &running)
+}
+
 fn stops(pruner: &Pruner, earlier: &[Curve], values: &[f64]) -> bool {
-    let earlier: Vec<&Curve> = earlier.iter().collect();
-    pruner.stops(&earlier, &curve(values).points)
+    stops_point(pruner, earlier, &curve(values).points)
 }
 
 fn median(n_startup_trials: usize) -> Pruner {
@@ -101,53 +131,99 @@ fn asha_looks_at_its_rungs_only() {
     assert_eq!(rungs, [2, 6, 18, 54]);
 }
 
-/// Two objectives: what training lowers, and a cost.
-fn costed(values: &[f64], cost: f64) -> Curve {
-    Curve {
-        points: values.iter().map(|value| vec![*value, cost]).collect(),
-        is_complete: true,
+#[test]
+fn no_trial_is_stopped_after_its_last_epoch() {
+    let curve = curve(&[0.0; 9]);
+    let earlier: Vec<Earlier<'_>> = (0..20)
+        .map(|number| Earlier {
+            number,
+            curve: &curve,
+        })
+        .collect();
+    let points = vec![vec![1.0]; 9];
+    for pruner in Pruner::ALL {
+        let n_epochs = |max_epochs: usize| {
+            (1..=max_epochs).find(|epoch| {
+                let points = &points[..*epoch];
+                // Number 20 is in the first bracket.
+                let running = Running {
+                    number: 20,
+                    max_epochs,
+                    points,
+                };
+                pruner.stops(&earlier, &running)
+            })
+        };
+        let first = n_epochs(9).unwrap();
+        assert_eq!(Some(first), pruner.first_look(1), "{}", pruner.name());
+        assert_eq!(n_epochs(first), None, "{}", pruner.name());
     }
 }
 
 #[test]
-fn several_objectives_stop_what_no_gain_would_bring_to_the_front() {
-    // The largest gain from the first epoch on is 0.5, so 0.9 may come to 0.4.
-    let earlier = [costed(&[0.8, 0.5], 10.0), costed(&[0.9, 0.4], 20.0)];
-    let earlier: Vec<&Curve> = earlier.iter().collect();
-    let pruner = median(1);
-    let after = |value: f64, cost: f64| pruner.stops(&earlier, &[vec![value, cost]]);
-    assert!(!after(0.9, 19.0), "may tie with the second, at less cost");
-    assert!(after(0.9, 21.0), "the second is as good and costs less");
-    assert!(after(1.1, 10.0), "the first is better at this cost");
-    assert!(!after(9.0, 9.0), "nothing costs so little");
-}
-
-proptest! {
-    #[test]
-    fn a_trial_that_would_be_on_the_front_is_not_stopped(
-        curves in prop::collection::vec(
-            (prop::collection::vec(0.0..1.0_f64, 4), 0.0..10.0_f64), 2..12
-        )
-    ) {
-        // Gains within those seen: each curve is stopped only if its own end is dominated.
-        let mut curves: Vec<Curve> =
-            curves.iter().map(|(values, cost)| costed(values, *cost)).collect();
-        let last = curves.pop().unwrap();
-        let mut witness = last.clone();
-        for point in &mut witness.points {
-            point[1] = 100.0;
-        }
-        curves.push(witness);
-        let earlier: Vec<&Curve> = curves.iter().collect();
-        let end = last.points.last().unwrap();
-        for n_epochs in 1..4 {
-            if median(1).stops(&earlier, &last.points[..n_epochs]) {
-                let dominated = curves.iter().any(|curve| {
-                    let other = curve.points.last().unwrap();
-                    other[0] <= end[0] && other[1] <= end[1]
-                });
-                prop_assert!(dominated);
-            }
+fn a_trial_alone_is_never_stopped() {
+    for pruner in Pruner::ALL {
+        for epoch in 1..99 {
+            assert!(!stops(&pruner, &[], &vec![9.0; epoch]), "{}", pruner.name());
         }
     }
+}
+
+#[test]
+fn a_pruner_is_read_from_what_is_written() {
+    for pruner in Pruner::ALL {
+        let written = serde_json::to_value(pruner).unwrap();
+        assert_eq!(written["name"], pruner.name());
+        assert_eq!(serde_json::from_value::<Pruner>(written).unwrap(), pruner);
+        assert_eq!(pruner.check(), Ok(()));
+    }
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let read = |text: &str| serde_json::from_str::<Pruner>(text).unwrap();
+    let said = |text: &str| {
+        let (key, reason) = read(text).check().unwrap_err();
+        format!("{key} {reason}")
+    };
+    for (settings, reason) in [
+        (
+            r#"{"name":"median","interval_epochs":0}"#,
+            "interval_epochs must be at least 1, is 0",
+        ),
+        (
+            r#"{"name":"asha","min_epochs":0}"#,
+            "min_epochs must be at least 1, is 0",
+        ),
+        (
+            r#"{"name":"asha","reduction_factor":1}"#,
+            "reduction_factor must be at least 2, is 1",
+        ),
+        (
+            r#"{"name":"hyperband","min_epochs":0}"#,
+            "min_epochs must be at least 1, is 0",
+        ),
+        (
+            r#"{"name":"hyperband","reduction_factor":1}"#,
+            "reduction_factor must be at least 2, is 1",
+        ),
+        (
+            r#"{"name":"wilcoxon","p_threshold":0}"#,
+            "p_threshold must be above 0 and at most 1, is 0",
+        ),
+        (
+            r#"{"name":"wilcoxon","p_threshold":1.5}"#,
+            "p_threshold must be above 0 and at most 1, is 1.5",
+        ),
+        (
+            r#"{"name":"wilcoxon","n_startup_epochs":1}"#,
+            "n_startup_epochs must be at least 2, is 1",
+        ),
+    ] {
+        assert_eq!(said(settings), reason);
+    }
+    assert_eq!(
+        read(r#"{"name":"wilcoxon","p_threshold":1}"#).check(),
+        Ok(())
+    );
 }

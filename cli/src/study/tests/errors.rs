@@ -656,7 +656,7 @@ fn says_what_no_pruner_can_be() {
     insta::assert_snapshot!(strategy_refusals(&[
         "pruner = \"median\"",
         "pruner.name = \"medium\"",
-        "pruner.name = \"hyperband\"",
+        "pruner.name = \"successive\"",
         "pruner.min_epochs = 1",
         "pruner = { name = \"median\", min_epochs = 1 }",
         "pruner = { name = \"median\", interval_epochs = 0 }",
@@ -664,6 +664,16 @@ fn says_what_no_pruner_can_be() {
         "pruner = { name = \"asha\", reduction_factor = 1 }",
         "pruner = { name = \"asha\", min_epochs = 0 }",
         "pruner = { name = \"none\", min_epochs = 1 }",
+        "pruner = { name = \"hyperband\", max_epochs = 9 }",
+        "pruner = { name = \"hyperband\", min_epochs = 0 }",
+        "pruner = { name = \"hyperband\", reduction_factor = 1 }",
+        "pruner = { name = \"hyperband\", reduction_factor = 2.5 }",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0 }",
+        "pruner = { name = \"wilcoxon\", p_threshold = 1.5 }",
+        "pruner = { name = \"wilcoxon\", p_threshold = nan }",
+        "pruner = { name = \"wilcoxon\", p_threshold = \"low\" }",
+        "pruner = { name = \"wilcoxon\", n_startup_epochs = 1 }",
+        "pruner = { name = \"wilcoxon\", n_startup_steps = 2 }",
     ]), @r#"
     [search.strategy]
     pruner = "median"
@@ -673,13 +683,13 @@ fn says_what_no_pruner_can_be() {
       `search.strategy.pruner.name` can't be `medium` in `studies/x.toml`, line 2
         hint: did you mean `median`?
     [search.strategy]
-    pruner.name = "hyperband"
-      `search.strategy.pruner.name` can't be `hyperband` in `studies/x.toml`, line 2
-        hint: known: `none`, `median`, `asha`
+    pruner.name = "successive"
+      `search.strategy.pruner.name` can't be `successive` in `studies/x.toml`, line 2
+        hint: known: `none`, `median`, `asha`, `hyperband`, `wilcoxon`
     [search.strategy]
     pruner.min_epochs = 1
       `search.strategy.pruner.name` is missing in `studies/x.toml`, line 2
-        hint: known: `none`, `median`, `asha`
+        hint: known: `none`, `median`, `asha`, `hyperband`, `wilcoxon`
     [search.strategy]
     pruner = { name = "median", min_epochs = 1 }
       unknown key `search.strategy.pruner.min_epochs` in `studies/x.toml`, line 2

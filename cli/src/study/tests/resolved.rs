@@ -595,7 +595,12 @@ fn says_which_pruner_stops_nothing() {
     let texts = [
         "pruner = { name = \"median\", n_warmup_epochs = 3 }",
         "pruner = { name = \"asha\", min_epochs = 4 }",
+        "pruner = { name = \"hyperband\", min_epochs = 5 }",
+        "pruner.name = \"wilcoxon\"",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0.2, n_startup_epochs = 4 }",
         "pruner.name = \"median\"\nsetup.n_trials = 5",
+        "pruner.name = \"median\"\nsetup.n_trials = 8",
+        "pruner.name = \"asha\"\nsetup = { n_trials = 12, population = 12 }",
     ];
     insta::assert_snapshot!(texts.map(noted).join("\n"), @r"
     `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
@@ -605,10 +610,15 @@ fn says_which_pruner_stops_nothing() {
     let works = [
         "pruner = { name = \"median\", n_warmup_epochs = 2 }",
         "pruner = { name = \"asha\", min_epochs = 3 }",
-        "pruner.name = \"median\"\nsetup.n_trials = 6",
+        "pruner.name = \"median\"\nsetup.n_trials = 9",
+        "pruner.name = \"median\"\nsetup = { n_trials = 6, population = 5 }",
+        "pruner.name = \"asha\"\nsetup = { n_trials = 13, population = 12 }",
+        "pruner = { name = \"hyperband\", min_epochs = 3 }",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0.2 }",
+        "pruner.name = \"wilcoxon\"\n[search.strategy.metrics]\naccuracy.direction = \"maximize\"\nparams.direction = \"minimize\"",
         "pruner.name = \"none\"",
     ];
-    assert_eq!(works.map(noted), [""; 4]);
+    assert_eq!(works.map(noted), [""; 9]);
 }
 
 #[test]
