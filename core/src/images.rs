@@ -58,14 +58,16 @@ pub struct PixelReader {
     numbers: Vec<f32>,
 }
 
-/// What a picture is changed by, drawn for one occasion.
-#[derive(Debug, Clone, Copy)]
-struct Change {
-    /// How far the picture is moved down and to the right.
-    shift: [isize; 2],
-    flip: bool,
-    /// Rows and columns that are blotted out, each from and to.
-    hole: [[usize; 2]; 2],
+/// What a picture is changed by, drawn for one occasion: it is moved, then mirrored, then a part of
+/// it is blotted out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Change {
+    /// How many pixels it is moved down and to the right; what comes in is black.
+    pub shift: [isize; 2],
+    /// Whether it is mirrored, left to right.
+    pub flip: bool,
+    /// Rows and columns that become the mean colour, each from and to.
+    pub hole: [[usize; 2]; 2],
 }
 
 impl Normalize {
@@ -138,7 +140,8 @@ impl Augment {
         cutout: 0,
     };
 
-    fn draw(&self, occasion: Occasion, height: usize, width: usize) -> Change {
+    /// Draws what changes a picture of a size on an occasion, for an engine that does it itself.
+    pub fn draw(&self, occasion: Occasion, height: usize, width: usize) -> Change {
         let counter = (occasion.epoch as u64) << 32 | u64::from(occasion.row);
         let mut random = stream(occasion.seed, Purpose::Augment, counter);
         let reach = self.crop as i64;
@@ -176,6 +179,11 @@ impl PixelReader {
             width,
             numbers: scales.flat_map(of_channel).collect(),
         }
+    }
+
+    /// Returns what bytes become: 256 numbers a channel, channel after channel.
+    pub fn numbers(&self) -> &[f32] {
+        &self.numbers
     }
 
     /// Bytes of one picture.

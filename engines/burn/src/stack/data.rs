@@ -1,0 +1,430 @@
+//! Rows on a device: put there once, gathered into batches there.
+//!
+//! Pictures stay the bytes that they are until a batch is made. What a byte becomes is looked up, so
+//! that every device trains on the very numbers that `RowReader` reads.
+
+use std::ops::Range;
+
+use burn::tensor::{DType, Device, Int, IntDType, Tensor, TensorData};
+use firebrick_core::dataset::{FeatureRows, Rows};
+use firebrick_core::images::{Augment, Change, Normalize, Occasion, PixelReader};
+use rayon::prelude::*;
+
+use crate::ops::Values;
+
+/// Numbers that say what one picture is changed by, see [`numbers_of`].
+const NUMBERS_A_CHANGE: usize = 7;
+/// What a byte can be.
+const BYTES: usize = 256;
+
+/// Rows with labels on a device.
+#[derive(Debug)]
+pub(crate) struct DeviceRows {
+    n_rows: usize,
+    channels: usize,
+    places: usize,
+    features: Features,
+    /// `[rows]`.
+    labels: Tensor<1, Int>,
+}
+
+#[derive(Debug)]
+enum Features {
+    /// `[rows, values]`.
+    Numbers(Tensor<2>),
+    Pictures(Pictures),
+}
+
+/// Pictures as bytes.
+#[derive(Debug)]
+struct Pictures {
+    height: usize,
+    width: usize,
+    /// `[rows, channels * places]`.
+    bytes: Tensor<2, Int>,
+    /// What bytes become, channel after channel, and 0 at the end, the mean colour.
+    numbers: Tensor<1>,
+    /// Where the numbers of a channel begin, `[1, channels, 1]`.
+    offsets: Tensor<3, Int>,
+}
+
+impl DeviceRows {
+    /// Puts rows of a shape, which they fit, onto a device.
+    ///
+    /// # Errors
+    /// Where there are more rows than can be counted there.
+    pub(crate) fn new(rows: Rows<'_>, shape: &[usize], device: &Device) -> Result<Self, String> {
+        let n_rows = rows.len();
+        if i32::try_from(n_rows).is_err() {
+            return Err(format!(
+                "{n_rows} rows are more than a device can count, 2^31 - 1"
+            ));
+        }
+        let (channels, places) = (shape[0], shape[1..].iter().product());
+        let features = match rows.features {
+            FeatureRows::Numbers(numbers) => {
+                let data = TensorData::new(numbers.to_vec(), [n_rows, channels * places]);
+                Features::Numbers(Tensor::from_data(data, device))
+            }
+            FeatureRows::Pixels { bytes, normalize } => {
+                Features::Pictures(Pictures::new(bytes, shape, normalize, device))
+            }
+        };
+        let labels = rows.labels.iter().map(|label| *label as i32).collect();
+        Ok(Self {
+            n_rows,
+            channels,
+            places,
+            features,
+            labels: ints(labels, [n_rows], device),
+        })
+    }
+
+    /// Returns how many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.n_rows
+    }
+
+    /// Gathers a batch: each candidate has rows of its own.
+    ///
+    /// # Shapes
+    /// - `rows`: `[batch * candidates]`, the candidates' first rows, their second rows, ...
+    /// - `changes`: `[batch * candidates, 7]`, see [`changes`]; absent where nothing changes
+    /// - result: `[batch, candidates * channels, places]`
+    pub(crate) fn batch(
+        &self,
+        rows: Tensor<1, Int>,
+        changes: Option<Tensor<2, Int>>,
+        n_candidates: usize,
+    ) -> Values {
+        let batch = rows.dims()[0] / n_candidates;
+        let shape = [batch, n_candidates * self.channels, self.places];
+        match &self.features {
+            Features::Numbers(numbers) => numbers.clone().select(0, rows).reshape(shape),
+            Features::Pictures(pictures) => {
+                let bytes = pictures.bytes.clone().select(0, rows);
+                let places = match changes {
+                    None => pictures.places_of(bytes),
+                    Some(changes) => pictures.places_changed(bytes, &changes),
+                };
+                pictures.look_up(places).reshape(shape)
+            }
+        }
+    }
+
+    /// Reads rows side by side, as they are judged: the same for each candidate.
+    pub(crate) fn run(&self, rows: Range<usize>, n_candidates: usize) -> Values {
+        let values = match &self.features {
+            Features::Numbers(numbers) => numbers.clone().slice([rows.clone()]),
+            Features::Pictures(pictures) => {
+                let bytes = pictures.bytes.clone().slice([rows.clone()]);
+                pictures.look_up(pictures.places_of(bytes))
+            }
+        };
+        let shape = [rows.len(), 1, self.channels * self.places];
+        let values = values.reshape(shape).repeat_dim(1, n_candidates);
+        values.reshape([rows.len(), n_candidates * self.channels, self.places])
+    }
+
+    /// Returns the labels of rows, `[rows]`.
+    pub(crate) fn labels_of(&self, rows: Tensor<1, Int>) -> Tensor<1, Int> {
+        self.labels.clone().select(0, rows)
+    }
+
+    /// Returns the labels of rows side by side.
+    pub(crate) fn labels(&self, rows: Range<usize>) -> Tensor<1, Int> {
+        self.labels.clone().slice([rows])
+    }
+
+    /// Returns what pictures are changed by in training, if rows are pictures and a recipe changes
+    /// them: `[batch * candidates, 7]`, in the order of [`DeviceRows::batch`].
+    pub(crate) fn changes(
+        &self,
+        augment: &Augment,
+        epoch: usize,
+        seeds: &[u64],
+        orders: &[Vec<u32>],
+        batch: Range<usize>,
+    ) -> Option<Tensor<2, Int>> {
+        let Features::Pictures(pictures) = &self.features else {
+            return None;
+        };
+        if *augment == Augment::NONE {
+            return None;
+        }
+        let n_changes = batch.len() * seeds.len();
+        let mut numbers = vec![0; n_changes * NUMBERS_A_CHANGE];
+        let of_rows = numbers.par_chunks_exact_mut(seeds.len() * NUMBERS_A_CHANGE);
+        of_rows.zip(batch).for_each(|(numbers, at)| {
+            let candidates = seeds.iter().zip(orders);
+            let places = numbers.chunks_exact_mut(NUMBERS_A_CHANGE);
+            for (into, (seed, order)) in places.zip(candidates) {
+                let (seed, row) = (*seed, order[at]);
+                let occasion = Occasion { seed, epoch, row };
+                let change = augment.draw(occasion, pictures.height, pictures.width);
+                into.copy_from_slice(&numbers_of(&change));
+            }
+        });
+        let shape = [n_changes, NUMBERS_A_CHANGE];
+        Some(ints(numbers, shape, &self.labels.device()))
+    }
+}
+
+impl Pictures {
+    fn new(bytes: &[u8], shape: &[usize], normalize: &Normalize, device: &Device) -> Self {
+        let [channels, height, width] = [shape[0], shape[1], shape[2]];
+        let size = channels * height * width;
+        let data = TensorData::new(bytes.to_vec(), [bytes.len() / size, size]);
+        let mut numbers = PixelReader::new(shape, normalize).numbers().to_vec();
+        numbers.push(0.0);
+        let n_numbers = numbers.len();
+        let offsets = (0..channels)
+            .map(|channel| (channel * BYTES) as i32)
+            .collect();
+        Self {
+            height,
+            width,
+            bytes: Tensor::from_data(data, (device, DType::U8)),
+            numbers: Tensor::from_data(TensorData::new(numbers, [n_numbers]), device),
+            offsets: ints(offsets, [1, channels, 1], device),
+        }
+    }
+
+    /// Returns where the numbers of pictures are, `[pictures, channels, places]`.
+    fn places_of(&self, bytes: Tensor<2, Int>) -> Tensor<3, Int> {
+        self.as_planes(bytes) + self.offsets.clone()
+    }
+
+    /// Returns where the numbers of pictures are once they are changed.
+    fn places_changed(&self, bytes: Tensor<2, Int>, changes: &Tensor<2, Int>) -> Tensor<3, Int> {
+        let planes = self.as_planes(bytes);
+        let [pictures, channels, places] = planes.dims();
+        let (height, width) = (self.height, self.width);
+        let device = planes.device();
+        let part = |idx| changes.clone().narrow(1, idx, 1);
+        // `[pictures, height]` and `[pictures, width]`, for each pixel of the new picture.
+        let rows = || ints((0..height as i32).collect(), [1, height], &device);
+        let columns = || ints((0..width as i32).collect(), [1, width], &device);
+        let from_row = rows() - part(0);
+        let mirrored = columns().mul_scalar(-2).add_scalar(width as i32 - 1);
+        let from_column = columns() + part(2) * mirrored - part(1);
+        let inside = within(&from_row, 0, height)
+            .reshape([pictures, height, 1])
+            .mul(within(&from_column, 0, width).reshape([pictures, 1, width]));
+        let hole = between(rows(), part(3), part(4))
+            .reshape([pictures, height, 1])
+            .mul(between(columns(), part(5), part(6)).reshape([pictures, 1, width]));
+        let from = clamped(from_row, height)
+            .mul_scalar(width as i32)
+            .reshape([pictures, height, 1])
+            .add(clamped(from_column, width).reshape([pictures, 1, width]));
+        let one_plane = |values: Tensor<3, Int>| values.reshape([pictures, 1, places]);
+        let from = one_plane(from).repeat_dim(1, channels);
+        // What is moved in from outside is black, byte 0.
+        let byte = planes.gather(2, from) * one_plane(inside);
+        let place = byte + self.offsets.clone();
+        let (hole, grey) = (one_plane(hole), (channels * BYTES) as i32);
+        place * (hole.clone().mul_scalar(-1).add_scalar(1)) + hole.mul_scalar(grey)
+    }
+
+    /// Returns the numbers at places, `[pictures, channels * places]`.
+    fn look_up(&self, at: Tensor<3, Int>) -> Tensor<2> {
+        let [pictures, channels, places] = at.dims();
+        let size = channels * places;
+        let numbers = self
+            .numbers
+            .clone()
+            .select(0, at.reshape([pictures * size]));
+        numbers.reshape([pictures, size])
+    }
+
+    fn as_planes(&self, bytes: Tensor<2, Int>) -> Tensor<3, Int> {
+        let [pictures, size] = bytes.dims();
+        let places = self.height * self.width;
+        let bytes = bytes.cast(IntDType::I32);
+        bytes.reshape([pictures, size / places, places])
+    }
+}
+
+/// Puts the rows that candidates read in an epoch onto a device: `[rows * candidates]`, the first
+/// row of each candidate, the second of each, ...
+pub(crate) fn upload_orders(orders: &[Vec<u32>], device: &Device) -> Tensor<1, Int> {
+    let n_candidates = orders.len();
+    let n_rows = orders.first().map_or(0, Vec::len);
+    let mut rows = vec![0; n_rows * n_candidates];
+    let at_once = rows.par_chunks_exact_mut(n_candidates.max(1)).enumerate();
+    at_once.for_each(|(at, rows)| {
+        for (row, order) in rows.iter_mut().zip(orders) {
+            *row = order[at] as i32;
+        }
+    });
+    ints(rows, [n_rows * n_candidates], device)
+}
+
+fn numbers_of(change: &Change) -> [i32; NUMBERS_A_CHANGE] {
+    let [down, right] = change.shift.map(|shift| shift as i32);
+    let [[top, bottom], [left, end]] = change.hole.map(|range| range.map(|at| at as i32));
+    [down, right, i32::from(change.flip), top, bottom, left, end]
+}
+
+/// Returns 1 where positions are in a range, else 0.
+fn within(positions: &Tensor<2, Int>, start: i32, size: usize) -> Tensor<2, Int> {
+    let least = positions.clone().greater_equal_scalar(start);
+    let inside = least.bool_and(positions.clone().lower_scalar(start + size as i32));
+    inside.cast(IntDType::I32)
+}
+
+/// Returns 1 where `start <= positions < end`, row by row, else 0.
+fn between(
+    positions: Tensor<2, Int>,
+    start: Tensor<2, Int>,
+    end: Tensor<2, Int>,
+) -> Tensor<2, Int> {
+    let shape = [start.dims()[0], positions.dims()[1]];
+    let [positions, start, end] = [positions, start, end].map(|values| values.expand(shape));
+    let least = positions.clone().greater_equal(start);
+    least.bool_and(positions.lower(end)).cast(IntDType::I32)
+}
+
+fn clamped(positions: Tensor<2, Int>, size: usize) -> Tensor<2, Int> {
+    positions.clamp(0, size as i32 - 1)
+}
+
+fn ints<const D: usize>(data: Vec<i32>, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
+    Tensor::from_data(TensorData::new(data, shape), (device, DType::I32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::parameters::numbers;
+    use firebrick_core::dataset::RowReader;
+    use firebrick_core::random::{Purpose, epoch_order, stream};
+    use rand::RngExt;
+
+    const SHAPE: [usize; 3] = [2, 5, 7];
+    const SIZE: usize = 70;
+    const N_ROWS: usize = 60;
+
+    fn bytes() -> Vec<u8> {
+        let mut rng = stream(3, Purpose::Dataset, 0);
+        (0..N_ROWS * SIZE).map(|_| rng.random()).collect()
+    }
+
+    fn labels() -> Vec<u32> {
+        (0..N_ROWS as u32).map(|row| row % 4).collect()
+    }
+
+    fn normalize() -> Normalize {
+        Normalize {
+            mean: vec![0.4, 0.5],
+            std: vec![0.2, 0.3],
+        }
+    }
+
+    /// Returns the batches of an epoch, of 3 candidates, and what `RowReader` reads for them.
+    fn both(features: FeatureRows<'_>, augment: &Augment) -> [Vec<f32>; 2] {
+        let (labels, device) = (labels(), Device::flex());
+        let rows = Rows {
+            features,
+            labels: &labels,
+        };
+        let on_device = DeviceRows::new(rows, &SHAPE, &device).unwrap();
+        let reader = RowReader::new(features, &SHAPE);
+        let (seeds, epoch) = ([4, 5, 6], 2);
+        let orders = seeds.map(|seed| epoch_order(seed, epoch, N_ROWS));
+        let uploaded = upload_orders(&orders, &device);
+        let (mut found, mut expected) = (Vec::new(), Vec::new());
+        for batch in [0..25, 25..60] {
+            let rows = uploaded.clone().slice([batch.start * 3..batch.end * 3]);
+            let changes = on_device.changes(augment, epoch, &seeds, &orders, batch.clone());
+            let of_rows = on_device.labels_of(rows.clone()).into_data();
+            let of_rows: Vec<i32> = of_rows.iter().collect();
+            let values = on_device.batch(rows, changes, 3);
+            assert_eq!(values.dims(), [batch.len(), 6, 35]);
+            found.extend(numbers(values));
+            for (nth, at) in batch.enumerate() {
+                for (candidate, (seed, order)) in seeds.into_iter().zip(&orders).enumerate() {
+                    let row = order[at];
+                    let mut into = vec![f32::NAN; SIZE];
+                    reader.read_to_train(augment, Occasion { seed, epoch, row }, &mut into);
+                    expected.extend(into);
+                    assert_eq!(of_rows[nth * 3 + candidate], labels[row as usize] as i32);
+                }
+            }
+        }
+        [found, expected]
+    }
+
+    #[test]
+    fn batches_hold_the_rows_of_each_candidates_own_order() {
+        let mut rng = stream(1, Purpose::Dataset, 0);
+        let numbers: Vec<f32> = (0..N_ROWS * SIZE).map(|_| rng.random()).collect();
+        let [found, expected] = both(FeatureRows::Numbers(&numbers), &Augment::NONE);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn pictures_become_the_same_numbers_to_the_bit_as_on_the_host() {
+        let (bytes, normalize) = (bytes(), normalize());
+        let pictures = FeatureRows::Pixels {
+            bytes: &bytes,
+            normalize: &normalize,
+        };
+        let augments = [
+            Augment::NONE,
+            Augment {
+                crop: 2,
+                ..Augment::NONE
+            },
+            Augment {
+                crop: 9,
+                ..Augment::NONE
+            },
+            Augment {
+                flip: true,
+                ..Augment::NONE
+            },
+            Augment {
+                cutout: 3,
+                ..Augment::NONE
+            },
+            Augment {
+                cutout: 4,
+                ..Augment::STANDARD
+            },
+        ];
+        for augment in &augments {
+            let [found, expected] = both(pictures, augment).map(|numbers| {
+                let bits = numbers.into_iter().map(f32::to_bits);
+                bits.collect::<Vec<u32>>()
+            });
+            assert!(found == expected, "{augment:?}");
+        }
+    }
+
+    #[test]
+    fn rows_that_are_judged_are_the_same_for_each_candidate() {
+        let (bytes, normalize, labels) = (bytes(), normalize(), labels());
+        let features = FeatureRows::Pixels {
+            bytes: &bytes,
+            normalize: &normalize,
+        };
+        let rows = Rows {
+            features,
+            labels: &labels,
+        };
+        let on_device = DeviceRows::new(rows, &SHAPE, &Device::flex()).unwrap();
+        let found = numbers(on_device.run(10..13, 2));
+        let reader = RowReader::new(features, &SHAPE);
+        let mut expected = Vec::new();
+        for row in 10..13 {
+            let mut into = vec![0.0; SIZE];
+            reader.read(row, &mut into);
+            expected.extend_from_slice(&into);
+            expected.extend(into);
+        }
+        assert_eq!(found, expected);
+        assert_eq!(on_device.len(), N_ROWS);
+    }
+}
