@@ -9,7 +9,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
-use crate::refusal::with_remedy;
 use crate::seen::canonical;
 use crate::turns::{Points, Turns};
 
@@ -20,9 +19,9 @@ use crate::turns::{Points, Turns};
 /// not stored: a space of a trillion points starts at once, and trial n gets the n-th point
 /// whatever other trials gave.
 ///
-/// A trial that is told and was not proposed here takes the turn of its number, and the point whose
-/// turn it was comes after all others, unless it was told in such a way too. The point of such a
-/// trial keeps its own turn.
+/// A trial that is told and was not proposed here takes the turn of its number, and its point does
+/// not come again: the turn that was that point's gets the point whose turn was taken. Such trials
+/// are all that is stored.
 ///
 /// # Source
 /// Exhaustive search; the order is a Feistel permutation of the points' numbers (Black and
@@ -47,7 +46,7 @@ impl Brute {
     /// # Errors
     /// As [`Study::n_points`]: every point must be counted.
     pub fn new(study: &Study, _: BruteSettings) -> Result<Self, StrategyError> {
-        let n_points = study.n_points().map_err(with_remedy)?;
+        let n_points = study.n_points()?;
         let space = study.space.clone();
         let order = Order::new(n_points, study.seed);
         Ok(Self {
@@ -76,7 +75,6 @@ mod tests {
     use firebrick_core::space::{Domain, Parameter};
 
     use super::*;
-    use crate::refusal::TAKE_ANY_SPACE;
     use crate::tests::{complete, ordinal, parameter, study};
 
     fn brute(parameters: Vec<Parameter>, seed: u64) -> Result<Brute, StrategyError> {
@@ -123,24 +121,51 @@ mod tests {
     }
 
     #[test]
-    fn a_foreign_trial_takes_a_turn_and_no_point_is_lost() {
+    fn a_foreign_trial_takes_a_turn_and_its_point_does_not_come_again() {
         let mut brute = brute(grid(2, 3), 0).expect("finite");
         let order = brute.ask(&(0..9).collect::<Vec<u64>>()).expect("asks");
-        // Trial 2 was told with the point of turn 5, so that of turn 2 comes at the end.
         let tell = |brute: &mut Brute, number: u64, params: &Params| {
             brute
                 .tell(&[complete(number, params.clone(), vec![0.0])])
                 .expect("tells");
         };
+        // Trial 2 was told with the point of turn 5, so that turn gets the point of trial 2.
         tell(&mut brute, 2, &order[5]);
         assert_eq!(
             brute.ask(&[3, 5]).expect("asks"),
-            [order[3].clone(), order[5].clone()]
+            [order[3].clone(), order[2].clone()]
         );
-        assert_eq!(brute.ask(&[9, 10]).expect("asks"), [order[2].clone()]);
         // Unless that point was told in such a way as well.
         tell(&mut brute, 3, &order[2]);
-        assert_eq!(brute.ask(&[9, 10]).expect("asks"), [order[3].clone()]);
+        assert_eq!(brute.ask(&[5]).expect("asks"), [order[3].clone()]);
+        tell(&mut brute, 5, &order[3]);
+        assert!(brute.ask(&[9]).expect("asks").is_empty());
+    }
+
+    #[test]
+    fn a_point_that_is_told_twice_costs_no_other_point() {
+        let mut brute = brute(grid(2, 3), 0).expect("finite");
+        let order = brute.ask(&(0..9).collect::<Vec<u64>>()).expect("asks");
+        for (number, point) in [(0, 0), (1, 0), (2, 2)] {
+            let trial = complete(number, order[point].clone(), vec![0.0]);
+            brute.tell(&[trial]).expect("tells");
+        }
+        let numbers: Vec<u64> = (3..12).collect();
+        let mut expected = order[3..].to_vec();
+        expected.push(order[1].clone());
+        assert_eq!(brute.ask(&numbers).expect("asks"), expected);
+    }
+
+    #[test]
+    fn trials_of_its_own_are_not_stored() {
+        let mut brute = brute(grid(12, 10), 0).expect("finite");
+        for number in 0..100 {
+            let params = brute.ask(&[number]).expect("asks").remove(0);
+            brute
+                .tell(&[complete(number, params, vec![0.0])])
+                .expect("tells");
+        }
+        assert_eq!(brute.turns.n_stored(), 0);
     }
 
     #[test]
@@ -156,10 +181,7 @@ mod tests {
         let error = brute(parameters, 0).err().expect("refused");
         assert_eq!(
             error.to_string(),
-            format!(
-                "parameter `rate` is continuous: trying every point needs a `step`; for any space \
-                 there are {TAKE_ANY_SPACE}"
-            )
+            "parameter `rate` is continuous: trying every point needs a `step`"
         );
     }
 

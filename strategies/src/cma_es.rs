@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::line::Line;
 use crate::merit::{Merit, compare};
-use crate::refusal::refusal;
 use crate::seen::{Seen, ask_each};
 use distribution::{Distribution, Sample};
 use margin::with_margin;
@@ -40,8 +39,9 @@ const N_DIMENSIONS_MAX: usize = 500;
 /// better half and gives it that half's shape. Of whole numbers and ordered choices a neighbour
 /// always stays in reach. When the distribution has shrunk to a point it starts again elsewhere,
 /// with generations of twice the size. Pruned trials come after complete ones, infeasible ones
-/// last, and failed ones are left out. A point that comes again is not proposed: the distribution
-/// learns from what is known of it. On a finite space the study ends when no point is left.
+/// last, the less they are beyond their limits the better, and failed ones are left out. A point
+/// that comes again is not proposed: the distribution learns from what is known of it. On a finite
+/// space the study ends when no point is left.
 ///
 /// # Source
 /// Hansen, "The CMA Evolution Strategy: A Tutorial", arXiv:1604.00772, with negative weights; the
@@ -115,9 +115,7 @@ impl CmaEs {
     pub fn new(study: &Study, settings: CmaEsSettings) -> Result<Self, StrategyError> {
         let found = study.directions.len();
         if found != 1 {
-            let reason = "`cma_es` takes one; `sum_scaled_metrics` makes one of them, and for \
-                          several there are `nsga2`, `nsga3` and `tpe`";
-            let reason = reason.to_owned();
+            let reason = "`cma_es` takes one; `sum_scaled_metrics` makes one of them".to_owned();
             return Err(StrategyError::Objectives { found, reason });
         }
         check(settings)?;
@@ -396,14 +394,20 @@ fn check(settings: CmaEsSettings) -> Result<(), StrategyError> {
 
 /// Returns an error if a parameter can't be laid on a line of its own.
 fn takes(parameter: &Parameter) -> Result<(), StrategyError> {
+    let refuse = |reason: &str| {
+        Err(StrategyError::Space {
+            parameter: parameter.name.clone(),
+            reason: reason.to_owned(),
+        })
+    };
     if parameter.condition.is_some() {
-        let reason =
-            "exists only under a condition, where there is nothing to learn for the others";
-        return Err(refusal(&parameter.name, reason));
+        return refuse(
+            "exists only under a condition, where there is nothing to learn for the others",
+        );
     }
     match &parameter.domain {
         Domain::Categorical { choices } if choices.len() > 2 => {
-            Err(refusal(&parameter.name, "has choices without an order"))
+            refuse("has choices without an order")
         }
         _ => Ok(()),
     }

@@ -11,7 +11,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::order::Order;
-use crate::refusal::with_remedy;
 use crate::seen::canonical;
 use crate::turns::{Points, Turns};
 
@@ -62,7 +61,7 @@ impl Grid {
                 space: grid,
                 ..study.clone()
             };
-            let order = Order::new(grid.n_points().map_err(with_remedy)?, study.seed);
+            let order = Order::new(grid.n_points()?, study.seed);
             Points::Shuffled(grid.space, order)
         } else {
             if !values.is_empty() {

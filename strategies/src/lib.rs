@@ -3,9 +3,9 @@
 //! One file a strategy. Each is a function of the study, its settings and the trials told, in
 //! trial-number order; the chance in the proposal for trial n comes from a stream keyed by the
 //! study's seed and n. What two of them need lies beside them: `breeding` makes points from others,
-//! `generations` keeps parents, `line` lays values on a line, `merit` says which trial is better, `order` is a seeded permutation of
-//! the points of a space, `turns` gives each of many points to one trial, `seen` keeps the points that
-//! were proposed or told, and `refusal` says which strategies take a space that another one can't.
+//! `generations` keeps parents, `line` lays values on a line, `merit` says which trial is better,
+//! `order` is a seeded permutation of the points of a space, `turns` gives each of many points to one
+//! trial, and `seen` keeps the points that were proposed or told.
 
 mod brute;
 mod cma_es;
@@ -22,7 +22,6 @@ mod generations;
 mod line;
 mod merit;
 mod order;
-mod refusal;
 mod seen;
 mod turns;
 

@@ -135,6 +135,177 @@ fn every_strategy_visits_each_point_of_the_seeds_spaces_once() {
     }
 }
 
+/// A parameter that exists where `a` is 2.
+fn below_a(parameter: Parameter) -> Parameter {
+    let condition = Condition {
+        parameter: "a".to_owned(),
+        values: vec![Value::Int(2)],
+    };
+    Parameter {
+        condition: Some(condition),
+        ..parameter
+    }
+}
+
+/// Says which strategies take a space, for one, two and four objectives, and how the others refuse
+/// it.
+fn who_takes(parameters: Vec<Parameter>) -> String {
+    let space = Space::new(parameters).expect("well-formed");
+    let items = Registration::of_package(env!("CARGO_PKG_NAME"));
+    let mut takers: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for name in items.iter().map(|item| item.names[0]) {
+        let answers = [1, 2, 4].map(|n_objectives| {
+            let study = study(space.clone(), n_objectives, 0);
+            match make(name, &Json::Null, &study) {
+                Err(error) => error.to_string(),
+                Ok(mut strategy) => {
+                    let size = space.size().unwrap_or(u128::MAX).min(30) as u64;
+                    for number in 0..size {
+                        let params = strategy.ask(&[number]).expect("asks").pop();
+                        let params = params.expect("not exhausted yet");
+                        assert_eq!(space.canonical(&params), Ok(params.clone()), "{name}");
+                        let values =
+                            (0..n_objectives).map(|n| (number * (n as u64 + 1) % 7) as f64);
+                        let trial = complete(number, params, values.collect());
+                        strategy.tell(&[trial]).expect("tells");
+                    }
+                    "takes it".to_owned()
+                }
+            }
+        });
+        let answer = match answers {
+            [one, two, four] if one == two && two == four => one,
+            [one, two, four] => format!("1: {one} / 2: {two} / 4: {four}"),
+        };
+        takers.entry(answer).or_default().push(name);
+    }
+    let lines = takers
+        .iter()
+        .map(|(answer, names)| format!("{}: {answer}", names.join(" ")));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn every_strategy_takes_a_space_or_refuses_it_by_name() {
+    let float = |log| Domain::Float {
+        low: 0.01,
+        high: 1.0,
+        step: None,
+        log,
+    };
+    let ten: Vec<i64> = (0..10).collect();
+    let log_int = Domain::Int {
+        low: 1,
+        high: 1000,
+        step: 1,
+        log: true,
+    };
+    let choices = ["x", "y", "z"].map(Value::from).to_vec();
+    let a = || ordinal("a", &[1, 2, 3]);
+    insta::assert_snapshot!(who_takes(vec![a(), parameter("rate", float(false))]), @r"
+    cma_es: 1: takes it / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid: parameter `rate` is continuous: trying every point needs a `step`
+    nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    insta::assert_snapshot!(who_takes(vec![a(), below_a(ordinal("b", &[1, 2]))]), @r"
+    cma_es: 1: parameter `b` exists only under a condition, where there is nothing to learn for the others / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    insta::assert_snapshot!(who_takes(vec![a(), below_a(parameter("b", float(true)))]), @r"
+    cma_es: 1: parameter `b` exists only under a condition, where there is nothing to learn for the others / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid: parameter `b` is continuous: trying every point needs a `step`
+    nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    insta::assert_snapshot!(who_takes(vec![parameter("n", log_int)]), @r"
+    cma_es: 1: takes it / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    insta::assert_snapshot!(who_takes(vec![parameter("c", Domain::Categorical { choices })]), @r"
+    cma_es: 1: parameter `c` has choices without an order / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    insta::assert_snapshot!(who_takes(vec![ordinal("only", &[7])]), @r"
+    cma_es: 1: takes it / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    let names: Vec<String> = (0..12).map(|n| format!("p{n}")).collect();
+    let trillion = names.iter().map(|name| ordinal(name, &ten));
+    insta::assert_snapshot!(who_takes(trillion.collect()), @r"
+    cma_es: 1: takes it / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    brute grid nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    ");
+    let names: Vec<String> = (0..130).map(|n| format!("p{n}")).collect();
+    let uncountable = names.iter().map(|name| ordinal(name, &[0, 1]));
+    insta::assert_snapshot!(who_takes(uncountable.collect()), @r"
+    cma_es: 1: takes it / 2: the study has 2 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them / 4: the study has 4 objectives, `cma_es` takes one; `sum_scaled_metrics` makes one of them
+    nsga2 nsga3 qmc random regularized_evolution tpe: takes it
+    brute grid: the space has more than 2^128 points
+    ");
+}
+
+/// Tells a strategy the best point of all, of someone else, among others that are drawn, and
+/// returns how many of its next proposals are within a step of it in every parameter.
+fn n_near_the_best(name: &str) -> usize {
+    let choices: Vec<i64> = (0..12).collect();
+    let names = ["a", "b", "c", "d"];
+    let space = Space::new(names.map(|name| ordinal(name, &choices)).to_vec());
+    let study = Study {
+        n_trials: Some(100),
+        ..study(space.expect("well-formed"), 1, 3)
+    };
+    let mut strategy = make(name, &Json::Null, &study).expect("made");
+    let best: Params = names.map(|name| (name, 9_i64)).into_iter().collect();
+    let far = |params: &Params| -> f64 {
+        let values = params.iter().filter_map(|(_, value)| value.as_f64());
+        values.map(|value| (value - 9.0).abs()).sum()
+    };
+    strategy
+        .tell(&[complete(0, best, vec![0.0])])
+        .expect("tells");
+    let mut n_near = 0;
+    for number in 1..100 {
+        let params = strategy.ask(&[number]).expect("asks").remove(0);
+        let distance = far(&params);
+        n_near += usize::from(distance <= 4.0);
+        // Nothing but that point is any good, and what is nearer is no better.
+        let value = 100.0 + (number % 10) as f64;
+        strategy
+            .tell(&[complete(number, params, vec![value])])
+            .expect("tells");
+    }
+    n_near
+}
+
+#[test]
+fn strategies_that_learn_go_on_from_a_point_of_someone_else() {
+    // By chance 36 in 1,000 are as near: of 99, more than 10 once in 10,000 times.
+    assert!(n_near_the_best("random") <= 10);
+    for name in ["tpe", "nsga2", "nsga3"] {
+        let n_near = n_near_the_best(name);
+        assert!(n_near > 10, "{name}: {n_near}");
+    }
+}
+
+#[test]
+fn evolution_breeds_from_a_point_of_someone_else_as_long_as_it_lives() {
+    let settings = json!({ "population_size": 4, "sample_size": 4 });
+    let mut strategy = make("evolution", &settings, &study(vgg7(), 1, 0)).expect("made");
+    let parent = vgg7().point(77).expect("there is one");
+    strategy
+        .tell(&[complete(0, parent.clone(), vec![0.0])])
+        .expect("tells");
+    for number in 1..4 {
+        let params = strategy.ask(&[number]).expect("asks").remove(0);
+        strategy
+            .tell(&[complete(number, params, vec![9.0])])
+            .expect("tells");
+    }
+    for child in strategy.ask(&[4, 5, 6]).expect("asks") {
+        let differs = |(name, value): &(&str, &Value)| parent.get(name) != Some(*value);
+        assert_eq!(child.iter().filter(differs).count(), 1);
+    }
+}
+
 #[test]
 fn settings_that_make_no_sense_are_refused() {
     for (name, settings, part) in [

@@ -16,6 +16,7 @@ pub(crate) enum Points {
 }
 
 impl Points {
+    #[cfg(test)]
     fn n(&self) -> u128 {
         match self {
             Self::Shuffled(_, order) => order.size(),
@@ -33,15 +34,17 @@ impl Points {
 
 /// Which trial gets which point: trial n the n-th one, whatever other trials gave.
 ///
-/// A trial that is told and was not proposed here takes the turn of its number, and the point whose
-/// turn it was comes after all others, unless it was told in such a way too. The point of such a
-/// trial keeps its own turn.
+/// A trial that is told and was not proposed here takes the turn of its number, and its point does
+/// not come again. So the turn that was that point's gets the point whose turn was taken; what is
+/// left of those comes after all others.
 pub(crate) struct Turns {
     points: Points,
-    /// The points of trials that were not proposed here, and the points that lost their turn to
-    /// them, by trial number. Empty as long as every trial is one of ours.
+    /// The points that were told for another number than the one whose turn they are, and the
+    /// points whose turn was taken so, by trial number. Empty as long as every trial has its own.
     foreign: BTreeSet<Params>,
     missed: BTreeMap<u64, Params>,
+    /// What was proposed in place of another point and not told yet, by trial number.
+    pending: BTreeMap<u64, Params>,
 }
 
 impl Turns {
@@ -51,6 +54,7 @@ impl Turns {
             points,
             foreign: BTreeSet::new(),
             missed: BTreeMap::new(),
+            pending: BTreeMap::new(),
         }
     }
 
@@ -60,27 +64,21 @@ impl Turns {
         self.points.n()
     }
 
-    /// Returns the point whose turn a trial number is; `None` after the last one.
-    pub(crate) fn of(&self, number: u64) -> Option<Params> {
-        let turn = u128::from(number);
-        let Some(late) = turn.checked_sub(self.points.n()) else {
-            return self.points.at(turn);
-        };
-        let mut left = self
-            .missed
-            .values()
-            .filter(|params| !self.foreign.contains(*params));
-        left.nth(usize::try_from(late).ok()?).cloned()
+    /// Returns how many points are kept.
+    #[cfg(test)]
+    pub(crate) fn n_stored(&self) -> usize {
+        self.foreign.len() + self.missed.len() + self.pending.len()
     }
 
     /// Returns the points of as many of the trial numbers, from the first, as have one.
-    pub(crate) fn ask(&self, numbers: &[u64]) -> Vec<Params> {
+    pub(crate) fn ask(&mut self, numbers: &[u64]) -> Vec<Params> {
         numbers.iter().map_while(|n| self.of(*n)).collect()
     }
 
     /// Notes the canonical params of a finished trial.
     pub(crate) fn tell(&mut self, number: u64, params: Params) {
-        let turn = self.of(number);
+        self.pending.remove(&number);
+        let turn = self.points.at(u128::from(number));
         if turn.as_ref() == Some(&params) {
             return;
         }
@@ -88,5 +86,25 @@ impl Turns {
             self.missed.insert(number, missed);
         }
         self.foreign.insert(params);
+    }
+
+    /// Returns the point of a trial number; `None` after the last one.
+    fn of(&mut self, number: u64) -> Option<Params> {
+        let turn = self.points.at(u128::from(number));
+        let is_free = turn.as_ref().is_some_and(|own| !self.foreign.contains(own));
+        if is_free {
+            return turn;
+        }
+        let missed = self.missed.values().find(|params| {
+            let mut earlier = self.pending.range(..number);
+            !self.foreign.contains(*params) && !earlier.any(|(_, other)| other == *params)
+        });
+        let Some(missed) = missed.cloned() else {
+            // Where a turn is left without a missed point, a number after the last turn was told
+            // with its point: then that one comes again, rather than ending the study too early.
+            return turn;
+        };
+        self.pending.insert(number, missed.clone());
+        Some(missed)
     }
 }

@@ -77,7 +77,8 @@ pub fn check_strategy(make: impl Fn(&Study) -> Result<Box<dyn Strategy>, Strateg
 }
 
 /// Checks a strategy as [`check_strategy`] does, and that it proposes every point of a finite
-/// space exactly once and then nothing.
+/// space exactly once and then nothing: also where some points were told that it did not propose,
+/// as those of an earlier study are, which it leaves out.
 ///
 /// # Panics
 /// If a promise is broken, with a message that says which one and in which study.
@@ -89,32 +90,13 @@ pub fn check_strategy_without_repeats(
         let Some(size) = case.study.space.size().filter(|size| *size <= 100) else {
             continue;
         };
-        let Some(mut strategy) = case.made(&make) else {
-            continue;
-        };
-        let mut proposed = BTreeSet::new();
-        for first in (0..=size as u64).step_by(BATCH as usize) {
-            let numbers: Vec<u64> = (first..first + BATCH).collect();
-            let mut trials = Vec::new();
-            for (number, params) in numbers.iter().zip(case.ask(strategy.as_mut(), &numbers)) {
-                assert!(
-                    proposed.insert(params.clone()),
-                    "{case}: {{{params}}} comes twice"
-                );
-                trials.push(case.finished(*number, params));
-            }
-            case.tell(strategy.as_mut(), &trials);
+        let size = size as u64;
+        // Nothing, some points and all are told first; or someone else has a part now and then.
+        let first_ones = (0..size.min(3)).collect();
+        let others = (0..size).filter(|n| n % 4 == 2).collect();
+        for foreign in [Vec::new(), first_ones, (0..size).collect(), others] {
+            case.check_without_repeats(&make, size, &foreign);
         }
-        assert_eq!(
-            proposed.len() as u128,
-            size,
-            "{case}: every point is proposed once"
-        );
-        let more = case.ask(strategy.as_mut(), &[size as u64 + BATCH]);
-        assert!(
-            more.is_empty(),
-            "{case}: nothing is proposed after the last point"
-        );
     }
 }
 
@@ -207,6 +189,57 @@ impl Case {
         trials
     }
 
+    /// Runs a study to its end, in which the trials of some numbers are not the strategy's own, and
+    /// checks that every point comes once.
+    fn check_without_repeats<M>(&self, make: M, size: u64, foreign: &[u64])
+    where
+        M: Fn(&Study) -> Result<Box<dyn Strategy>, StrategyError>,
+    {
+        let Some(mut strategy) = self.made(make) else {
+            return;
+        };
+        let n_foreign = foreign.len();
+        let told = format!("{self}, {n_foreign} trials of someone else");
+        let mut points = BTreeSet::new();
+        let mut number = 0;
+        while number <= size {
+            let is_foreign = foreign.contains(&number);
+            let batch = number..number + if is_foreign { 1 } else { BATCH };
+            let numbers: Vec<u64> = batch
+                .take_while(|n| foreign.contains(n) == is_foreign)
+                .collect();
+            number += numbers.len() as u64;
+            let asked = match is_foreign {
+                true => self.others_point(&points).into_iter().collect(),
+                false => self.ask(strategy.as_mut(), &numbers),
+            };
+            let mut trials = Vec::new();
+            for (number, params) in numbers.iter().zip(asked) {
+                assert!(
+                    points.insert(params.clone()),
+                    "{told}: {{{params}}} comes twice"
+                );
+                trials.push(self.finished(*number, params));
+            }
+            self.tell(strategy.as_mut(), &trials);
+        }
+        assert_eq!(points.len() as u64, size, "{told}: every point comes once");
+        let more = self.ask(strategy.as_mut(), &[size + BATCH]);
+        assert!(
+            more.is_empty(),
+            "{told}: nothing is proposed after the last point"
+        );
+    }
+
+    /// Returns the last point of the space that is not among some.
+    fn others_point(&self, points: &BTreeSet<Params>) -> Option<Params> {
+        let size = self.study.space.size()?;
+        let mut all = (0..size)
+            .rev()
+            .filter_map(|idx| self.study.space.point(idx));
+        all.find(|params| !points.contains(params))
+    }
+
     /// Tells trials while others are out, and trials that the strategy never proposed.
     fn check_late_and_foreign_trials<M>(&self, make: M, trials: &[Trial])
     where
@@ -267,7 +300,10 @@ impl Case {
         let outcome = match number % 8 {
             2 => Outcome::Failed { reason },
             4 => Outcome::Pruned { step: number % 3 },
-            6 => Outcome::Infeasible { reason },
+            6 => Outcome::Infeasible {
+                reason,
+                violation: (number % 16 == 6).then_some(number as f64),
+            },
             7 => Outcome::Complete {
                 values: self.values(|idx| [1e300, -1e300][idx % 2]),
             },

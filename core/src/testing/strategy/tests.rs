@@ -1,5 +1,6 @@
 use super::*;
 use crate::random::{Purpose, stream};
+use crate::space::Space;
 
 /// A strategy with one fault.
 struct Faulty {
@@ -102,6 +103,34 @@ fn repeats_are_found_where_there_should_be_none() {
         });
     });
     assert!(complaint.contains("comes twice"), "{complaint}");
+}
+
+/// Proposes the n-th point for trial n, whatever it is told.
+struct InOrder(Space);
+
+impl Strategy for InOrder {
+    fn ask(&mut self, numbers: &[u64]) -> Result<Vec<Params>, StrategyError> {
+        let points = numbers.iter().map_while(|n| self.0.point(u128::from(*n)));
+        Ok(points.collect())
+    }
+
+    fn tell(&mut self, _: &[Trial]) -> Result<(), StrategyError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn repeats_of_what_someone_else_proposed_are_found() {
+    let complaint = complaint(Fault::None, |_| {
+        check_strategy_without_repeats(|study| {
+            study.n_points()?;
+            Ok(Box::new(InOrder(study.space.clone())))
+        });
+    });
+    assert!(
+        complaint.contains("of someone else") && complaint.contains("comes twice"),
+        "{complaint}"
+    );
 }
 
 #[test]
