@@ -2,12 +2,14 @@
 
 mod axis;
 mod columns;
+mod kept;
 mod kernel;
 mod mixture;
 mod normal;
 mod split;
 mod subset;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
@@ -23,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::seen::{Seen, ask_each};
 use axis::{Axes, Point};
 use columns::{Columns, Selection};
+use kept::Kept;
 use mixture::{Mixture, Weights};
 use split::{Standing, good};
 
@@ -34,20 +37,22 @@ const N_EI_CANDIDATES_MAX: usize = 10_000;
 
 /// Learns from finished trials where good ones lie, and proposes what is most like them.
 ///
-/// The best tenth of the trials (with several objectives, the best fronts) and the rest each make
-/// a density over the space; of some candidates drawn from the first, the one with the highest
-/// ratio of the two densities is proposed. The first trials are random. Ordered choices such as
+/// The best tenth of the trials (with several objectives, the best fronts) and the rest each make a
+/// density over the space; of some candidates drawn from the first, the one with the highest ratio
+/// of the two densities is proposed. The first trials are random. Ordered choices such as
 /// multipliers and bit widths are modelled by their order. Trials that are still running count
-/// among the rest, so that a batch spreads out. Pruned and infeasible trials are learnt from, and
-/// failed ones are avoided. A point that was proposed or told does not come again while there are
-/// others; the study ends when there are none.
+/// among the rest, so that a batch spreads out. Pruned trials are learnt from, and those beyond
+/// their limits, the less the better; what could not be built and what failed is avoided. A point
+/// that was proposed or told does not come again while there are others; the study ends when there
+/// are none.
 ///
 /// # Source
 /// Bergstra et al., "Algorithms for Hyper-Parameter Optimization", NeurIPS 2011; several
 /// objectives: Ozaki et al., JAIR 73, 2022; the details are those of Optuna 5.0's `TPESampler`.
 /// Differs: multivariate for any number of objectives; parameters that exist under the same
 /// condition always are a group (`group` there), which learns from the trials that have it;
-/// candidates that were seen do not count; infeasible trials, which say no number, are never good;
+/// candidates that were seen do not count; how far a trial is beyond its limits counts relative to
+/// them, and a trial that can't be built, which says no number, is never good;
 /// the chance in a proposal depends on the seed and the trial number only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -90,6 +95,8 @@ pub struct Tpe {
     n_informative: u64,
     /// What follows from the told trials alone; made when it is first needed after a change.
     fitted: Option<Fitted>,
+    /// What was computed once and holds for the whole study; it changes no proposal.
+    kept: RefCell<Kept>,
 }
 
 /// The split of the told trials, and the density of the good ones.
@@ -119,8 +126,10 @@ impl Tpe {
                 "there is no objective to learn from".to_owned(),
             ));
         }
+        let axes = Axes::new(&study.space);
         Ok(Self {
-            axes: Axes::new(&study.space),
+            kept: RefCell::new(Kept::new(&axes)),
+            axes,
             columns: Columns::new(study.space.parameters().len()),
             standings: Vec::new(),
             n_informative: 0,
@@ -147,6 +156,7 @@ impl Tpe {
         let ratio = Ratio {
             good: &fitted.of_good,
             others: &of_others,
+            kept: &self.kept,
         };
         let params = self.search(&ratio, number, &mut rng);
         self.fitted = Some(fitted);
@@ -279,6 +289,7 @@ impl Strategy for Tpe {
 struct Ratio<'a> {
     good: &'a Estimator,
     others: &'a Estimator,
+    kept: &'a RefCell<Kept>,
 }
 
 impl Ratio<'_> {
@@ -326,8 +337,9 @@ impl Ratio<'_> {
     }
 
     fn scores(&self, part: usize, points: &[Point]) -> Vec<f64> {
-        let good = self.good.0[part].log_densities(points);
-        let others = self.others.0[part].log_densities(points);
+        let mut kept = self.kept.borrow_mut();
+        let good = self.good.0[part].log_densities(points, &mut kept);
+        let others = self.others.0[part].log_densities(points, &mut kept);
         good.iter()
             .zip(others)
             .map(|(good, others)| good - others)

@@ -16,14 +16,29 @@ use crate::spaces::{mixed, space};
 /// How often a case is measured; the median counts.
 const N_ROUNDS: usize = 7;
 
-/// Prints the time of asking and telling for every strategy, number of trials, parameters and
-/// objectives, and of the whole of a space of 512 points by `brute`.
+/// A kind of space, with its name.
+type Kind = (&'static str, fn(usize) -> Result<Space, String>);
+
+const MIXED: Kind = ("mixed", mixed);
+const WIDE: Kind = ("wide", wide);
+
+/// What is timed: the kind of space, the numbers of parameters and of objectives.
+const CASES: [(Kind, usize, usize); 6] = [
+    (MIXED, 6, 1),
+    (MIXED, 6, 2),
+    (MIXED, 20, 1),
+    (MIXED, 20, 2),
+    (WIDE, 6, 1),
+    (WIDE, 20, 1),
+];
+
+/// Prints the time of asking and telling for every strategy, number of trials and case, and of the whole of a space of 512 points by `brute`.
 pub(crate) fn speed(only: Option<&str>) -> Result<(), String> {
     for (label, name, settings) in strategies(only) {
         for n_trials in [100, 1_000, 10_000] {
-            for (n_parameters, n_objectives) in [(6, 1), (6, 2), (20, 1), (20, 2)] {
+            for ((kind, make_space), n_parameters, n_objectives) in CASES {
                 let study = Study {
-                    space: mixed(n_parameters)?,
+                    space: make_space(n_parameters)?,
                     directions: vec![Direction::Minimize; n_objectives],
                     seed: 0,
                     n_trials: Some(2 * n_trials),
@@ -34,13 +49,13 @@ pub(crate) fn speed(only: Option<&str>) -> Result<(), String> {
                     Ok(ms) => println!(
                         "{}",
                         json!({
-                            "sampler": label, "n_trials": n_trials, "n_parameters": n_parameters,
-                            "n_objectives": n_objectives, "ask_ms": ms,
+                            "sampler": label, "space": kind, "n_trials": n_trials,
+                            "n_parameters": n_parameters, "n_objectives": n_objectives,
+                            "ask_ms": ms,
                         })
                     ),
                     Err(error) => {
-                        eprintln!("skipped the speed of `{label}`: {error}");
-                        break;
+                        eprintln!("skipped the speed of `{label}` ({kind}): {error}");
                     }
                 }
             }
@@ -50,6 +65,20 @@ pub(crate) fn speed(only: Option<&str>) -> Result<(), String> {
         None | Some("brute") => brute(),
         Some(_) => Ok(()),
     }
+}
+
+/// Half each of whole numbers from 1 to 1,000 and logarithmic whole numbers from 1 to 1,024.
+fn wide(n_parameters: usize) -> Result<Space, String> {
+    let domain = |idx: usize| {
+        let log = idx % 2 == 1;
+        Domain::Int {
+            low: 1,
+            high: if log { 1024 } else { 1000 },
+            step: 1,
+            log,
+        }
+    };
+    space((0..n_parameters).map(domain).collect())
 }
 
 /// Returns the CPU time of an ask and the tell that follows it, after some trials at random points.

@@ -5,10 +5,14 @@ use rand::RngExt;
 
 use super::axis::Scale;
 use super::columns::Selection;
+use super::kept::OfAxis;
 use super::normal::{LOG_ROOT_2_PI, draw_truncated, log_mass};
 
-/// On grids of so many values masses are looked up: they depend on a distance and a deviation.
-const N_LOOKED_UP: u64 = 256;
+/// On grids of so many equal steps masses are looked up: they depend on a distance and a deviation.
+pub(super) const N_LOOKED_UP: u64 = 256;
+
+/// The least deviation is this part of the range where there are many trials.
+pub(super) const LEAST_PARTS: f64 = 100.0;
 
 /// One kernel for each trial, and the prior as the last.
 ///
@@ -38,6 +42,8 @@ enum Of {
     },
     Grid {
         shapes: Vec<Normal>,
+        /// Which value of the grid each shape has its middle at; 0 for the prior.
+        middles: Vec<u64>,
         shape_of: Vec<u32>,
         masses: Masses,
     },
@@ -126,6 +132,8 @@ impl Kernels {
     fn fit_grid(scale: Scale, trials: &Selection<'_>, axis: usize) -> Of {
         let (low, high) = scale.limits();
         let mut shapes = vec![Normal::of(0.5 * (low + high), high - low, scale)];
+        let mut middles = vec![0];
+        let mut middle = 0;
         let mut shape_of = vec![0; trials.len() + 1];
         let mut masses = Masses::new(scale);
         masses.add(high - low);
@@ -138,6 +146,7 @@ impl Kernels {
             |trial, mean, sigma, is_new| {
                 if is_new {
                     of_this_mean.clear();
+                    middle = scale.nearest(mean) as u64;
                 }
                 let known = of_this_mean.iter().find(|(other, _)| *other == sigma);
                 shape_of[trial] = match known {
@@ -145,6 +154,7 @@ impl Kernels {
                     None => {
                         let shape = shapes.len() as u32;
                         shapes.push(Normal::of(mean, sigma, scale));
+                        middles.push(middle);
                         masses.add(sigma);
                         of_this_mean.push((sigma, shape));
                         shape
@@ -154,6 +164,7 @@ impl Kernels {
         );
         Of::Grid {
             shapes,
+            middles,
             shape_of,
             masses,
         }
@@ -170,7 +181,7 @@ impl Kernels {
     }
 
     /// Writes the logarithm of the mass at a coordinate under each shape.
-    pub(super) fn tabulate(&self, coordinate: f64, out: &mut Vec<f64>) {
+    pub(super) fn tabulate(&self, coordinate: f64, kept: Option<&mut OfAxis>, out: &mut Vec<f64>) {
         match &self.of {
             Of::Choices {
                 log_hit, log_miss, ..
@@ -183,7 +194,12 @@ impl Kernels {
                 out[start + coordinate as usize] = *log_hit;
                 out.push(-(n as f64).ln());
             }
-            Of::Grid { shapes, masses, .. } => {
+            Of::Grid {
+                shapes,
+                middles,
+                masses,
+                ..
+            } => {
                 let (under, over) = self.scale.cell(coordinate);
                 // The prior may be between two values.
                 let mass = |normal: &Normal| {
@@ -197,7 +213,18 @@ impl Kernels {
                 };
                 out.push(mass(prior) + prior.log_scale);
                 if masses.n == 0 {
-                    out.extend(shapes.iter().map(|shape| mass(shape) + shape.log_scale));
+                    let kept = kept.and_then(|kept| Some((kept.sigma(), kept.at(coordinate)?)));
+                    let Some((sigma, mut kept)) = kept else {
+                        out.extend(shapes.iter().map(|shape| mass(shape) + shape.log_scale));
+                        return;
+                    };
+                    out.extend(shapes.iter().zip(&middles[1..]).map(|(shape, middle)| {
+                        let mass = match shape.sigma == sigma {
+                            true => kept.mass(*middle, || mass(shape)),
+                            false => mass(shape),
+                        };
+                        mass + shape.log_scale
+                    }));
                     return;
                 }
                 let of_shapes = shapes.iter().zip(&masses.sigma_of[1..]);
@@ -327,7 +354,7 @@ fn for_each_normal(
     mut each: impl FnMut(usize, f64, f64, bool),
 ) {
     let range = high - low;
-    let narrowest = range / (sorted.len() as f64 + 2.0).min(100.0);
+    let narrowest = range / (sorted.len() as f64 + 2.0).min(LEAST_PARTS);
     let mut left: Option<f64> = None;
     for (rank, (mean, trial)) in sorted.iter().enumerate() {
         let right = sorted.get(rank + 1).map(|right| right.0 - mean);

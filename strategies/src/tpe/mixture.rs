@@ -5,6 +5,7 @@ use rand::RngExt;
 
 use super::axis::{Axes, Point};
 use super::columns::Selection;
+use super::kept::Kept;
 use super::kernel::Kernels;
 
 /// A mixture with one component a trial and one for the prior, over axes that exist together.
@@ -70,12 +71,12 @@ impl Mixture {
     }
 
     /// Returns the logarithms of the densities at some points, over the axes that each one has.
-    pub(super) fn log_densities(&self, points: &[Point]) -> Vec<f64> {
+    pub(super) fn log_densities(&self, points: &[Point], kept: &mut Kept) -> Vec<f64> {
         let tables: Vec<Tables> = self
             .axes
             .iter()
             .zip(&self.kernels)
-            .map(|(axis, kernels)| Tables::new(kernels, *axis, points))
+            .map(|(axis, kernels)| Tables::new(kernels, *axis, points, kept))
             .collect();
         let mut sums = self.log_weights.clone();
         let density = |(idx, point): (usize, &Point)| {
@@ -102,7 +103,7 @@ struct Tables {
 }
 
 impl Tables {
-    fn new(kernels: &Kernels, axis: usize, points: &[Point]) -> Self {
+    fn new(kernels: &Kernels, axis: usize, points: &[Point], kept: &mut Kept) -> Self {
         let mut values = Vec::new();
         let mut table_of = vec![0; points.len()];
         if !kernels.has_tables() {
@@ -120,7 +121,7 @@ impl Tables {
             let place = known.iter().position(|other| *other == coordinate);
             *table = place.unwrap_or_else(|| {
                 known.push(coordinate);
-                kernels.tabulate(coordinate, &mut values);
+                kernels.tabulate(coordinate, kept.of(axis), &mut values);
                 known.len() - 1
             }) as u32;
         }

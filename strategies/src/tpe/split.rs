@@ -12,8 +12,8 @@ pub(super) enum Standing {
     Complete(Vec<f64>),
     /// The last step, and the first objective there, less being better, if it was reported.
     Pruned { step: u64, cost: Option<f64> },
-    /// It could not be evaluated.
-    Infeasible,
+    /// It could not be evaluated: it breaks constraints by so much, or could not even be built.
+    Infeasible { violation: Option<f64> },
     /// Its evaluation went wrong.
     Failed,
 }
@@ -38,7 +38,9 @@ impl Standing {
                 let cost = cost.map(|cost| if cost.is_nan() { f64::INFINITY } else { cost });
                 Self::Pruned { step: *step, cost }
             }
-            Outcome::Infeasible { .. } => Self::Infeasible,
+            Outcome::Infeasible { violation, .. } => Self::Infeasible {
+                violation: violation.filter(|violation| !violation.is_nan()),
+            },
             Outcome::Failed { .. } => Self::Failed,
         }
     }
@@ -51,16 +53,18 @@ impl Standing {
 
 /// Returns which of the trials are good, in their order: the 10 % that are best, rounded up.
 ///
-/// With one objective there are 25 at most. Complete trials come first, then pruned ones: the
-/// later pruned the better, and among those the better value. Infeasible and failed trials are
-/// never good, though the former count among those of which 10 % are taken. With several
-/// objectives complete trials are taken front by front, and from the front that is too large those
-/// that together dominate most.
+/// With one objective there are 25 at most. Complete trials come first, then pruned ones: the later
+/// pruned the better, and among those the better value; then those that break constraints, the less
+/// the better, which leads a study that found nothing feasible there. Trials that could not be
+/// built, and failed ones, are never good, though the former count among those of which 10 % are
+/// taken. With several objectives complete trials are taken front by front, and from the front that
+/// is too large those that together dominate most.
 ///
 /// # Source
 /// One objective: Optuna 5's TPE. Several: Ozaki et al., "Multiobjective Tree-Structured Parzen
-/// Estimator", JAIR 73, 2022, as in Optuna 5. Differs: an infeasible trial says only that it is
-/// one, so it is never good, even when there are no others.
+/// Estimator", JAIR 73, 2022, as in Optuna 5. Differs: a violation is relative to its limit; a
+/// trial without one says only that it is infeasible, so it is never good, even when there are no
+/// others.
 pub(super) fn good(standings: &[Standing], n_objectives: usize) -> Vec<usize> {
     let n_informative = standings
         .iter()
@@ -75,11 +79,15 @@ pub(super) fn good(standings: &[Standing], n_objectives: usize) -> Vec<usize> {
 
     let mut complete: Vec<(usize, &[f64])> = Vec::new();
     let mut pruned: Vec<(usize, u64, Option<f64>)> = Vec::new();
+    let mut infeasible: Vec<(usize, f64)> = Vec::new();
     for (idx, standing) in standings.iter().enumerate() {
         match standing {
             Standing::Complete(costs) => complete.push((idx, costs)),
             Standing::Pruned { step, cost } => pruned.push((idx, *step, *cost)),
-            Standing::Infeasible | Standing::Failed => {}
+            Standing::Infeasible {
+                violation: Some(violation),
+            } => infeasible.push((idx, *violation)),
+            Standing::Infeasible { violation: None } | Standing::Failed => {}
         }
     }
     let mut good = if n_objectives == 1 {
@@ -105,6 +113,9 @@ pub(super) fn good(standings: &[Standing], n_objectives: usize) -> Vec<usize> {
             .map(|(idx, _, _)| *idx)
             .take(n_good - good.len()),
     );
+    infeasible.sort_by(|a, b| a.1.total_cmp(&b.1));
+    let room = n_good - good.len();
+    good.extend(infeasible.iter().map(|(idx, _)| *idx).take(room));
     good.sort_unstable();
     good
 }
@@ -194,6 +205,8 @@ fn compare(a: &[f64], b: &[f64]) -> std::cmp::Ordering {
 mod tests {
     use super::*;
 
+    const UNBUILDABLE: Standing = Standing::Infeasible { violation: None };
+
     fn check(standings: &[Standing], n_objectives: usize, expected: &[usize]) {
         assert_eq!(good(standings, n_objectives), expected);
     }
@@ -220,10 +233,10 @@ mod tests {
     }
 
     #[test]
-    fn pruned_trials_stand_between_complete_and_infeasible_ones() {
+    fn pruned_trials_stand_between_complete_and_unbuildable_ones() {
         let pruned = |step, cost| Standing::Pruned { step, cost };
         let mut trials = vec![
-            Standing::Infeasible,
+            UNBUILDABLE,
             pruned(3, None),
             pruned(3, Some(2.0)),
             pruned(4, Some(9.0)),
@@ -231,7 +244,7 @@ mod tests {
             Standing::Failed,
             Standing::Complete(vec![1e300]),
         ];
-        let infeasible = vec![Standing::Infeasible; 45];
+        let infeasible = vec![UNBUILDABLE; 45];
         trials.extend(infeasible);
         // 51 informative trials make 6 good ones, and there are 5 that can be.
         check(&trials, 1, &[1, 2, 3, 4, 6]);
@@ -241,8 +254,33 @@ mod tests {
     }
 
     #[test]
+    fn what_breaks_constraints_comes_after_all_feasible_trials_the_less_the_better() {
+        let infeasible = |violation| Standing::Infeasible {
+            violation: Some(violation),
+        };
+        let mut trials = vec![
+            infeasible(0.5),
+            infeasible(0.25),
+            UNBUILDABLE,
+            infeasible(2.0),
+            infeasible(0.25),
+        ];
+        trials.extend(vec![infeasible(9.0); 16]);
+        for n_objectives in [1, 2] {
+            // 21 make 3.
+            check(&trials, n_objectives, &[0, 1, 4]);
+        }
+        let pruned = Standing::Pruned {
+            step: 0,
+            cost: None,
+        };
+        trials.extend([Standing::Complete(vec![1e300, 1e300]), pruned]);
+        check(&trials, 2, &[1, 21, 22]);
+    }
+
+    #[test]
     fn failed_trials_do_not_count_and_are_never_good() {
-        check(&[Standing::Failed, Standing::Infeasible], 1, &[]);
+        check(&[Standing::Failed, UNBUILDABLE], 1, &[]);
         let mut trials = vec![Standing::Failed; 30];
         trials.extend(complete(&[2.0, 1.0]));
         check(&trials, 1, &[31]);

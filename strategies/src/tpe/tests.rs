@@ -136,7 +136,7 @@ fn densities_are_those_of_scipy() {
                 .collect()
         };
         let mixture = mixture(&axes, &points("trials"));
-        let ours = mixture.log_densities(&points("points"));
+        let ours = mixture.log_densities(&points("points"), &mut Kept::new(&axes));
         for (ours, theirs) in ours.iter().zip(list(&case["log_densities"])) {
             assert_near(*ours, number(theirs), &case["name"].to_string());
         }
@@ -168,6 +168,7 @@ fn one_step_is_as_computed_by_hand() {
     let ratio = Ratio {
         good: &fitted.of_good,
         others: &others,
+        kept: &tpe.kept,
     };
     let points: Vec<Point> = (0..=20).map(|x| vec![Some(f64::from(x))]).collect();
     let scores: Vec<f64> = list(&golden["step"]["scores"]).iter().map(number).collect();
@@ -207,11 +208,62 @@ fn densities_on_grids_and_choices_sum_to_one() {
         let mixture = mixture(&axes, &trials);
         let all: Vec<Point> = (0..n).map(|idx| vec![Some(idx as f64)]).collect();
         let sum: f64 = mixture
-            .log_densities(&all)
+            .log_densities(&all, &mut Kept::new(&axes))
             .iter()
             .map(|log| log.exp())
             .sum();
         assert_near(sum, 1.0, "the sum");
+    }
+}
+
+#[test]
+fn what_is_kept_is_what_would_be_computed_to_the_last_bit() {
+    for domain in [
+        int(1, 1000, 1, false),
+        int(1, 1024, 1, true),
+        int(1, 3_000_000, 1, true),
+    ] {
+        let n = domain.size().expect("finite");
+        let space = space(vec![parameter("x", domain)]);
+        let axes = Axes::new(&space);
+        let random = |purpose, n| -> Vec<Point> {
+            let mut rng = stream(0, purpose, 0);
+            (0..n)
+                .map(|_| axes.point(&space.sample(&mut rng)))
+                .collect()
+        };
+        // So many that the least deviation does not change any more, and for one of them it is so
+        // small that hardly another is near it.
+        let mut trials = random(Purpose::Propose, 300);
+        trials.push(vec![Some((n - 1) as f64)]);
+        let points = random(Purpose::Strategy, 50);
+        let mixture = mixture(&axes, &trials);
+        let mut kept = Kept::new(&axes);
+        let first = mixture.log_densities(&points, &mut kept);
+        assert_eq!(mixture.log_densities(&points, &mut kept), first);
+        let computed: Vec<f64> = points
+            .iter()
+            .map(|point| {
+                mixture.log_densities(std::slice::from_ref(point), &mut Kept::none(&axes))[0]
+            })
+            .collect();
+        assert_eq!(first, computed);
+    }
+}
+
+#[test]
+fn masses_of_narrow_parts_sum_to_that_of_the_whole() {
+    // The whole goes by the error function and the parts by the series, up to its limits.
+    for low in [-0.5, 0.0, 0.3, 2.0, 3.9, 7.5, 11.0] {
+        for width in [0.6, 1.5] {
+            let whole = normal::log_mass(low, low + width);
+            for n_parts in [2_u32, 10, 1000] {
+                let edge = |idx: u32| low + width * f64::from(idx) / f64::from(n_parts);
+                let part = |idx| (normal::log_mass(edge(idx), edge(idx + 1)) - whole).exp();
+                let sum: f64 = (0..n_parts).map(part).sum();
+                assert!((sum - 1.0).abs() < 1e-11, "{low} {width} {n_parts}: {sum}");
+            }
+        }
     }
 }
 
@@ -231,7 +283,10 @@ fn points_are_drawn_as_the_density_says() {
             counts[point[0].expect("active") as usize] += 1.0;
         }
         let all: Vec<Point> = (0..n).map(|idx| vec![Some(idx as f64)]).collect();
-        for (count, log) in counts.iter().zip(mixture.log_densities(&all)) {
+        for (count, log) in counts
+            .iter()
+            .zip(mixture.log_densities(&all, &mut Kept::new(&axes)))
+        {
             let mass = log.exp();
             let deviation = (mass * (1.0 - mass) / n_draws).sqrt();
             assert!(
@@ -372,7 +427,10 @@ fn a_group_learns_from_the_trials_that_have_it() {
         let columns = columns(&axes, points);
         let selection = Selection::new(&axes, &columns, |_| true, &[]).having(1);
         let mixture = Mixture::fit(&axes, &[1], &selection, Weights::FavourNew);
-        mixture.log_densities(&[having[0].clone(), having[2].clone()])
+        mixture.log_densities(
+            &[having[0].clone(), having[2].clone()],
+            &mut Kept::new(&axes),
+        )
     };
     assert_eq!(of_width(&mixed), of_width(&having));
 }
@@ -390,9 +448,9 @@ fn avoids_where_trials_fail_or_are_infeasible() {
             let bad = is_bad(&params);
             n_bad += u32::from(bad && number >= 40);
             let mut trial = complete(number, params, vec![1.0]);
-            let reason = "too large".to_owned();
+            let (reason, violation) = ("too large".to_owned(), None);
             match (bad, number % 2) {
-                (true, 0) => trial.outcome = Outcome::Infeasible { reason },
+                (true, 0) => trial.outcome = Outcome::Infeasible { reason, violation },
                 (true, _) => trial.outcome = Outcome::Failed { reason },
                 (false, _) => {}
             }
@@ -498,6 +556,7 @@ fn a_batch_spreads_out() {
         let ratio = Ratio {
             good: &fitted.of_good,
             others: &others,
+            kept: &tpe.kept,
         };
         ratio.scores(0, &[vec![Some(x)]])[0]
     };
