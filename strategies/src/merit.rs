@@ -13,8 +13,8 @@ pub(crate) enum Merit {
     Complete(Vec<f64>),
     /// The last step, and the first objective there, less being better.
     Pruned { step: u64, cost: f64 },
-    /// It can't be built or breaks a constraint.
-    Infeasible,
+    /// It breaks constraints by so much, or can't be built: infinity.
+    Infeasible { violation: f64 },
 }
 
 impl Merit {
@@ -46,7 +46,11 @@ impl Merit {
                 let cost = cost.filter(|cost| !cost.is_nan()).unwrap_or(f64::INFINITY);
                 Some(Self::Pruned { step: *step, cost })
             }
-            Outcome::Infeasible { .. } => Some(Self::Infeasible),
+            Outcome::Infeasible { violation, .. } => Some(Self::Infeasible {
+                violation: violation
+                    .filter(|violation| !violation.is_nan())
+                    .unwrap_or(f64::INFINITY),
+            }),
             Outcome::Failed { .. } => None,
         })
     }
@@ -55,18 +59,18 @@ impl Merit {
     pub(crate) fn costs(&self) -> Option<&[f64]> {
         match self {
             Self::Complete(costs) => Some(costs),
-            Self::Pruned { .. } | Self::Infeasible => None,
+            Self::Pruned { .. } | Self::Infeasible { .. } => None,
         }
     }
 
     /// Compares what trials are before their objectives count: complete ones come first, then
     /// pruned ones, the later pruned the better, and among those the better report; infeasible ones
-    /// come last.
+    /// come last, the less they are beyond their limits the better.
     fn compare_kinds(&self, other: &Self) -> Ordering {
         let kind = |merit: &Self| match merit {
             Self::Complete(_) => 0,
             Self::Pruned { .. } => 1,
-            Self::Infeasible => 2,
+            Self::Infeasible { .. } => 2,
         };
         match (self, other) {
             (
@@ -76,6 +80,12 @@ impl Merit {
                     cost: other_cost,
                 },
             ) => other_step.cmp(step).then(cost.total_cmp(other_cost)),
+            (
+                Self::Infeasible { violation },
+                Self::Infeasible {
+                    violation: other_violation,
+                },
+            ) => violation.total_cmp(other_violation),
             _ => kind(self).cmp(&kind(other)),
         }
     }
@@ -86,11 +96,15 @@ impl Merit {
 ///
 /// # Source
 /// Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions on
-/// Evolutionary Computation 6(2), 2002, sections III.A and VI.A: feasible dominates infeasible.
+/// Evolutionary Computation 6(2), 2002, sections III.A and VI.A: a feasible trial dominates an
+/// infeasible one, and of two infeasible ones the one that is less beyond its limits.
 pub(crate) fn fronts(merits: &[&Merit]) -> Vec<Vec<usize>> {
     let mut rest: Vec<usize> = (0..merits.len()).collect();
     // In this order nothing is dominated by what comes after it.
     rest.sort_by(|a, b| compare(merits[*a], merits[*b]));
+    let n_complete = rest.partition_point(|idx| merits[*idx].costs().is_some());
+    // All others have one place each, which equals share.
+    let others = rest.split_off(n_complete);
     let mut fronts = Vec::new();
     while !rest.is_empty() {
         let mut front: Vec<usize> = Vec::new();
@@ -105,6 +119,8 @@ pub(crate) fn fronts(merits: &[&Merit]) -> Vec<Vec<usize>> {
         fronts.push(front);
         rest = behind;
     }
+    let equals = others.chunk_by(|a, b| merits[*a].compare_kinds(merits[*b]).is_eq());
+    fronts.extend(equals.map(<[usize]>::to_vec));
     fronts
 }
 
@@ -126,42 +142,4 @@ pub(crate) fn compare(merit: &Merit, other: &Merit) -> Ordering {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn complete(costs: [f64; 2]) -> Merit {
-        Merit::Complete(costs.to_vec())
-    }
-
-    #[test]
-    fn fronts_are_those_found_by_hand() {
-        // (1, 4), (2, 2) and (4, 1) are the front; (2, 3) is behind (2, 2) and in front of (3, 3).
-        let points = [[4.0, 1.0], [2.0, 3.0], [3.0, 3.0], [1.0, 4.0], [2.0, 2.0]];
-        let merits: Vec<Merit> = points.into_iter().map(complete).collect();
-        let merits: Vec<&Merit> = merits.iter().collect();
-        assert_eq!(fronts(&merits), [vec![0, 3, 4], vec![1], vec![2]]);
-    }
-
-    #[test]
-    fn equal_trials_are_on_one_front() {
-        let merits = [complete([1.0, 1.0]), complete([1.0, 1.0])];
-        assert_eq!(fronts(&[&merits[0], &merits[1]]), [[0, 1]]);
-    }
-
-    #[test]
-    fn feasible_trials_dominate_infeasible_ones_and_complete_ones_pruned_ones() {
-        let pruned = |step, cost| Merit::Pruned { step, cost };
-        let merits = [
-            Merit::Infeasible,
-            pruned(3, 1.0),
-            pruned(3, 1.0),
-            pruned(4, 2.0),
-            pruned(4, 1.0),
-            complete([f64::INFINITY, 1e300]),
-            Merit::Infeasible,
-        ];
-        let merits: Vec<&Merit> = merits.iter().collect();
-        let expected = [vec![5], vec![4], vec![3], vec![1, 2], vec![0, 6]];
-        assert_eq!(fronts(&merits), expected);
-    }
-}
+mod tests;

@@ -19,8 +19,9 @@ use crate::merit::{Merit, fronts};
 /// next parents; of the front that is too large, those that are least crowded. A child has each
 /// value from one of two parents, each the better one of two, and some values mutated: among
 /// ordered choices half of the time to one nearby. Pruned trials come after complete ones, and
-/// infeasible ones last. No point comes twice, and the study ends when there is none left. Any
-/// number of trials may run at a time. For two or three objectives; `nsga3` is for more.
+/// infeasible ones last, the less they are beyond their limits the better. No point comes twice,
+/// and the study ends when there is none left. Any number of trials may run at a time. For two or
+/// three objectives; `nsga3` is for more.
 ///
 /// # Source
 /// Deb et al., "A Fast and Elitist Multiobjective Genetic Algorithm: NSGA-II", IEEE Transactions
@@ -159,6 +160,17 @@ mod tests {
         let mut idx: Vec<usize> = survivors.iter().map(|(idx, _)| *idx).collect();
         idx.sort_unstable();
         assert_eq!(idx, [0, 3, 5]);
+    }
+
+    #[test]
+    fn the_trials_least_beyond_their_limits_fill_what_is_left() {
+        let complete = Merit::Complete(vec![1e300, 1e300]);
+        let infeasible =
+            [f64::INFINITY, 0.5, 0.25].map(|violation| Merit::Infeasible { violation });
+        let merits = [&infeasible[0], &infeasible[1], &complete, &infeasible[2]];
+        let mut rng =
+            firebrick_core::random::stream(0, firebrick_core::random::Purpose::Strategy, 0);
+        assert_eq!(survive(&merits, 3, &mut rng), [(2, 0), (3, 1), (1, 2)]);
     }
 
     #[test]

@@ -129,9 +129,13 @@ mod tests {
     #[test]
     fn infeasible_trials_fill_what_is_left() {
         let complete = Merit::Complete(vec![1.0, 2.0]);
-        let merits = [&Merit::Infeasible, &Merit::Infeasible, &complete];
-        let survivors = survive(&merits, 2, &mut stream(0, Purpose::Strategy, 0));
+        let [far, near] = [2.0, 1.0].map(|violation| Merit::Infeasible { violation });
+        let mut rng = stream(0, Purpose::Strategy, 0);
+        let survivors = survive(&[&far, &far, &complete], 2, &mut rng);
         assert_eq!(survivors, [(2, 0), (0, 1)]);
+        // Of those beyond a limit the nearest to it, which wins its tournaments, too.
+        let survivors = survive(&[&far, &near, &complete], 3, &mut rng);
+        assert_eq!(survivors, [(2, 0), (1, 1), (0, 2)]);
     }
 
     #[test]

@@ -26,12 +26,13 @@ const SIZE_MAX: usize = 10_000;
 
 /// Changes one value of the best of some trials drawn among the latest ones.
 ///
-/// The first trials are random. From then on a few of the living trials are drawn, the best of
-/// them is the parent (with several objectives, one of those that no other dominates), and one of
-/// its values is changed: among ordered choices half of the time to one nearby. Only the latest
-/// trials live, however good older ones were, so a lucky result does not last. Pruned trials come
-/// after complete ones, and infeasible ones last; failed ones are forgotten. No point comes twice,
-/// and the study ends when there is none left. Any number of trials may run at a time.
+/// The first trials are random. From then on a few of the living trials are drawn, the best of them
+/// is the parent (with several objectives, one of those that no other dominates), and one of its
+/// values is changed: among ordered choices half of the time to one nearby. Only the latest trials
+/// live, however good older ones were, so a lucky result does not last. Pruned trials come after
+/// complete ones, and infeasible ones last, the less they are beyond their limits the better;
+/// failed ones are forgotten. No point comes twice, and the study ends when there is none left. Any
+/// number of trials may run at a time.
 ///
 /// # Source
 /// Real et al., "Regularized Evolution for Image Classifier Architecture Search", AAAI 2019.
@@ -170,6 +171,7 @@ impl Strategy for RegularizedEvolution {
 mod tests {
     use firebrick_core::space::Space;
     use firebrick_core::testing::check_strategy_without_repeats;
+    use firebrick_core::trial::Outcome;
     use firebrick_core::value::Value;
     use serde_json::json;
 
@@ -206,6 +208,24 @@ mod tests {
             points.push(params);
         }
         let child = strategy.ask(&[5]).expect("asks").remove(0);
+        let differs = |(name, value): &(&str, &Value)| points[2].get(name) != Some(*value);
+        assert_eq!(child.iter().filter(differs).count(), 1);
+    }
+
+    #[test]
+    fn a_parent_is_the_living_trial_that_is_least_beyond_its_limits() {
+        let settings = json!({ "population_size": 4, "sample_size": 4 });
+        let mut strategy = make("regularized_evolution", &settings, &wide()).expect("made");
+        let mut points = Vec::new();
+        for (number, violation) in (0..).zip([Some(2.0), None, Some(0.25), Some(0.5)]) {
+            let params = strategy.ask(&[number]).expect("asks").remove(0);
+            points.push(params.clone());
+            let mut trial = complete(number, params, Vec::new());
+            let reason = "too large".to_owned();
+            trial.outcome = Outcome::Infeasible { reason, violation };
+            strategy.tell(&[trial]).expect("tells");
+        }
+        let child = strategy.ask(&[4]).expect("asks").remove(0);
         let differs = |(name, value): &(&str, &Value)| points[2].get(name) != Some(*value);
         assert_eq!(child.iter().filter(differs).count(), 1);
     }

@@ -161,6 +161,9 @@ fn log(records: &[Record]) -> String {
             entry.insert("same_as".into(), number.into());
         }
         entry.insert("engine".into(), json!(record.engine));
+        if let Outcome::Infeasible { violation, .. } = &record.trial.outcome {
+            entry.insert("violation".into(), violation.map_or(Value::Null, number));
+        }
         (record.trial.number.to_string(), Value::Object(entry))
     });
     pretty(&Value::Object(entries.collect()))
@@ -182,7 +185,7 @@ fn state(trial: &Trial) -> (&'static str, Option<String>) {
     match &trial.outcome {
         Outcome::Complete { .. } => ("COMPLETE", None),
         Outcome::Pruned { step } => ("PRUNED", Some(stopped(trial, *step))),
-        Outcome::Infeasible { reason } => ("FAIL", Some(format!("infeasible: {reason}"))),
+        Outcome::Infeasible { reason, .. } => ("FAIL", Some(format!("infeasible: {reason}"))),
         Outcome::Failed { reason } => ("FAIL", Some(reason.clone())),
     }
 }

@@ -6,7 +6,7 @@ use firebrick_core::Json;
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::Pass;
 
-use crate::study::Constraint;
+use crate::study::{Broken, Constraint};
 
 /// An analysis pass with its arguments.
 pub(crate) struct Analysis {
@@ -54,13 +54,22 @@ impl Builder {
         Ok((graph, metrics))
     }
 
-    /// Returns the first constraint that hardware metrics break, as a reason.
-    pub(crate) fn broken(&self, hardware: &[(String, f64)]) -> Option<String> {
-        self.constraints.iter().find_map(|constraint| {
+    /// Returns what of the constraints hardware metrics break, those that are not measured yet
+    /// being kept; the violation is that of all together, where each has one.
+    pub(crate) fn broken(&self, hardware: &[(String, f64)]) -> Option<Broken> {
+        let all = self.constraints.iter().filter_map(|constraint| {
             let (_, value) = hardware
                 .iter()
                 .find(|(name, _)| *name == constraint.metric)?;
             constraint.broken_by(*value)
+        });
+        all.reduce(|one, other| Broken {
+            reason: format!("{}; {}", one.reason, other.reason),
+            violation: one
+                .violation
+                .zip(other.violation)
+                .map(|(one, other)| one + other)
+                .filter(|sum| sum.is_finite()),
         })
     }
 

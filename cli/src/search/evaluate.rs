@@ -22,7 +22,7 @@ use super::scoring::Scoring;
 use super::training::{Job, Judged, ShouldStop, train_all};
 use crate::engines::Usable;
 use crate::output::artifacts::{Record, metrics_of};
-use crate::study::{Goal, TRAINED_EBOPS};
+use crate::study::{Broken, Goal, TRAINED_EBOPS};
 use crate::training::Trainer;
 
 /// A point that was proposed.
@@ -95,8 +95,19 @@ struct Ready {
 
 /// Why a proposal is not trained, and what was measured of it before.
 struct Refused {
-    reason: String,
+    broken: Broken,
     hardware: Vec<(String, f64)>,
+}
+
+impl Refused {
+    /// Refuses what can't be built, trained or timed, which says nothing about limits.
+    fn unmeasured(reason: String, hardware: Vec<(String, f64)>) -> Self {
+        let violation = None;
+        Self {
+            broken: Broken { reason, violation },
+            hardware,
+        }
+    }
 }
 
 impl Evaluator<'_> {
@@ -127,9 +138,9 @@ impl Evaluator<'_> {
                 build_ms: start.elapsed().as_secs_f64() * 1e3,
             };
             match built {
-                Err(Refused { reason, hardware }) => {
+                Err(Refused { broken, hardware }) => {
                     built_one.hardware = hardware;
-                    on_done(self.finish(built_one, Err(Outcome::Infeasible { reason })))?;
+                    on_done(self.finish(built_one, Err(infeasible(broken))))?;
                 }
                 Ok(mut one) => {
                     built_one.hardware = std::mem::take(&mut one.hardware);
@@ -187,7 +198,7 @@ impl Evaluator<'_> {
                     built.hardware.extend(scores);
                     let broken = self.builder.broken(&built.hardware);
                     broken
-                        .map(|reason| Outcome::Infeasible { reason })
+                        .map(infeasible)
                         .or(useless.map(|reason| Outcome::Failed { reason }))
                 }
             };
@@ -274,30 +285,26 @@ impl Evaluator<'_> {
 
     /// Returns the candidate of a proposal, with its engine and what it measures.
     fn build(&self, proposal: &Proposal) -> Result<Ready, Refused> {
-        let unmeasured = |reason| Refused {
-            reason,
-            hardware: Vec::new(),
-        };
         let (graph, mut hardware) = self
             .builder
             .build(&proposal.pass_args)
-            .map_err(unmeasured)?;
-        if let Some(reason) = self.builder.broken(&hardware) {
-            return Err(Refused { reason, hardware });
+            .map_err(|reason| Refused::unmeasured(reason, Vec::new()))?;
+        if let Some(broken) = self.builder.broken(&hardware) {
+            return Err(Refused { broken, hardware });
         }
         let (candidate, engine) = match self.candidate(proposal.number, graph) {
             Ok(found) => found,
-            Err(reason) => return Err(Refused { reason, hardware }),
+            Err(reason) => return Err(Refused::unmeasured(reason, hardware)),
         };
         if let Some(latency) = &self.latency {
             match latency.measure(self.trainer.engines.get(engine), &candidate) {
                 Ok(times) => {
                     hardware.extend(times.map(|(name, value)| (name.to_owned(), value)));
                 }
-                Err(reason) => return Err(Refused { reason, hardware }),
+                Err(reason) => return Err(Refused::unmeasured(reason, hardware)),
             }
-            if let Some(reason) = self.builder.broken(&hardware) {
-                return Err(Refused { reason, hardware });
+            if let Some(broken) = self.builder.broken(&hardware) {
+                return Err(Refused { broken, hardware });
             }
         }
         Ok(Ready {
@@ -452,6 +459,10 @@ pub(super) enum Watched {
     Pruned,
     /// The caller asked to stop.
     Cut,
+}
+
+fn infeasible(Broken { reason, violation }: Broken) -> Outcome {
+    Outcome::Infeasible { reason, violation }
 }
 
 /// Returns the effective bit operations of trained weights; NaN, which is no objective, where they

@@ -175,7 +175,7 @@ pub(super) fn line(record: &Record) -> String {
                 artifacts::stopped(&record.trial, *step)
             )
         }
-        Outcome::Infeasible { reason } => format!("trial {number}: infeasible: {reason}"),
+        Outcome::Infeasible { reason, .. } => format!("trial {number}: infeasible: {reason}"),
         Outcome::Failed { reason } => format!("trial {number}: failed: {reason}"),
     }
 }

@@ -16,6 +16,16 @@ pub(crate) struct Constraint {
     pub(crate) limit: f64,
 }
 
+/// What breaks a constraint, or several.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Broken {
+    /// What is on the wrong side of which limit.
+    pub(crate) reason: String,
+    /// How much too much it is as a part of the limit, or in the unit of the metric if the limit is
+    /// 0; absent if that is no finite number.
+    pub(crate) violation: Option<f64>,
+}
+
 /// A side of a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Side {
@@ -46,14 +56,23 @@ impl Constraint {
     }
 
     /// Returns how a value breaks the constraint, if it does.
-    pub(crate) fn broken_by(&self, value: f64) -> Option<String> {
-        let (breaks, word) = match self.side {
-            Side::Below => (value > self.limit, "above"),
-            Side::Above => (value < self.limit, "below"),
+    pub(crate) fn broken_by(&self, value: f64) -> Option<Broken> {
+        let (excess, word) = match self.side {
+            Side::Below => (value - self.limit, "above"),
+            Side::Above => (self.limit - value, "below"),
         };
-        (breaks || value.is_nan()).then(|| {
-            let (metric, value, limit) = (&self.metric, number(value), number(self.limit));
-            format!("{metric} {value} is {word} `{}` = {limit}", self.key())
+        if excess <= 0.0 {
+            return None;
+        }
+        let scale = match self.limit.abs() {
+            0.0 => 1.0,
+            size => size,
+        };
+        let violation = excess / scale;
+        let (metric, value, limit) = (&self.metric, number(value), number(self.limit));
+        Some(Broken {
+            reason: format!("{metric} {value} is {word} `{}` = {limit}", self.key()),
+            violation: violation.is_finite().then_some(violation),
         })
     }
 }
@@ -95,4 +114,42 @@ pub(super) fn read(section: &Section<'_>) -> Result<Vec<Constraint>, StudyError>
         constraints.push(constraint);
     }
     Ok(constraints)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn violation(side: Side, limit: f64, value: f64) -> Option<Option<f64>> {
+        let constraint = Constraint {
+            metric: "macs".to_owned(),
+            side,
+            limit,
+        };
+        Some(constraint.broken_by(value)?.violation)
+    }
+
+    #[test]
+    fn a_violation_is_the_excess_as_a_part_of_the_limit() {
+        assert_eq!(violation(Side::Below, 100.0, 150.0), Some(Some(0.5)));
+        assert_eq!(violation(Side::Above, 100.0, 75.0), Some(Some(0.25)));
+        // -50 is 50 above -100.
+        assert_eq!(violation(Side::Below, -100.0, -50.0), Some(Some(0.5)));
+        assert_eq!(violation(Side::Below, 100.0, 100.0), None);
+        assert_eq!(violation(Side::Above, 100.0, 100.0), None);
+    }
+
+    #[test]
+    fn a_limit_of_zero_is_broken_by_so_many_units() {
+        assert_eq!(violation(Side::Below, 0.0, 3.0), Some(Some(3.0)));
+        assert_eq!(violation(Side::Above, 0.0, -2.0), Some(Some(2.0)));
+    }
+
+    #[test]
+    fn what_is_no_number_breaks_a_limit_by_nobody_knows_how_much() {
+        assert_eq!(violation(Side::Below, 100.0, f64::NAN), Some(None));
+        assert_eq!(violation(Side::Above, 0.0, f64::NAN), Some(None));
+        assert_eq!(violation(Side::Below, 100.0, f64::INFINITY), Some(None));
+        assert_eq!(violation(Side::Below, 5e-324, 1e300), Some(None));
+    }
 }

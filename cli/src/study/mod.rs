@@ -29,7 +29,7 @@ mod tied;
 mod write;
 mod zero_cost;
 
-pub(crate) use constraint::Constraint;
+pub(crate) use constraint::{Broken, Constraint};
 pub(crate) use error::{Notice, StudyError};
 pub(crate) use goal::{Goal, SOFTWARE_METRICS};
 use measured::MEASURED;
