@@ -8,6 +8,8 @@ pub use checks::{check_input, check_job, check_rows, check_weights, row_width};
 pub use population::{panic_message, train_population};
 pub use zero_cost::ZeroCost;
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -25,6 +27,12 @@ pub trait Engine: Send + Sync {
     /// Returns the devices that can be used now, the preferred one first. Never empty for an
     /// engine that runs on the CPU; probing does not crash where a driver is missing.
     fn devices(&self) -> Vec<Device>;
+
+    /// Returns the kinds of device that the engine was made for and can't use now, each with what
+    /// is missing. By default none: an engine that runs on the CPU lacks nothing.
+    fn absent_devices(&self) -> Vec<AbsentDevice> {
+        Vec::new()
+    }
 
     /// Says whether the engine can train a graph.
     ///
@@ -117,6 +125,42 @@ pub struct Device {
     pub kind: String,
     /// What it calls itself.
     pub name: String,
+}
+
+/// A kind of device that an engine was made for and can't use now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AbsentDevice {
+    /// `cuda`: what `accelerator` in a study means.
+    pub kind: String,
+    /// What is missing.
+    pub missing: Missing,
+    /// How that was found, such as which library can't be loaded.
+    pub reason: String,
+}
+
+/// What is missing where a device can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Missing {
+    /// The driver, or one that works.
+    Driver,
+    /// The GPU itself: the driver finds none.
+    Gpu,
+    /// The compiler of the engine's kernels.
+    Compiler,
+    /// The header files that this compiler reads.
+    Headers,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Driver => "driver",
+            Self::Gpu => "GPU",
+            Self::Compiler => "compiler of its kernels",
+            Self::Headers => "folder of its headers",
+        })
+    }
 }
 
 /// Where, and on how many threads, a call runs.

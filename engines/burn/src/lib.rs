@@ -4,6 +4,10 @@
 //! computed by backward passes written out op by op (`ops`), all weights lie in one vector
 //! (`parameters`), and optimisers step along it as PyTorch's do (`optimizer`).
 
+#[cfg(any(feature = "cuda", test))]
+mod absent;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod engine;
 mod loss;
 mod network;

@@ -30,6 +30,8 @@ pub const ASK: &str = "ask";
 pub const TELL: &str = "tell";
 /// Nothing → devices of an engine.
 pub const DEVICES: &str = "devices";
+/// Nothing → absent devices of an engine.
+pub const ABSENT_DEVICES: &str = "absent_devices";
 /// [`Graph`] → nothing, of an engine.
 pub const SUPPORTS: &str = "supports";
 /// [`Train`] → [`Outcome`]s of an engine; arrays: rows to train on (features as numbers or bytes,

@@ -7,8 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
-    Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob, TrainOutcome,
-    Verdict, ZeroCost,
+    AbsentDevice, Device, Engine, EngineError, Epoch, Evaluation, Observer, Placement, TrainJob,
+    TrainOutcome, Verdict, ZeroCost,
 };
 use firebrick_core::graph::Graph;
 use firebrick_core::images::Normalize;
@@ -25,6 +25,15 @@ impl Engine for RemoteEngine {
         let devices = self.0.call(wire::DEVICES, &(), EngineError::Other);
         devices.unwrap_or_else(|error| {
             tracing::error!("{error}");
+            Vec::new()
+        })
+    }
+
+    fn absent_devices(&self) -> Vec<AbsentDevice> {
+        let absent = self.0.call(wire::ABSENT_DEVICES, &(), EngineError::Other);
+        absent.unwrap_or_else(|error| {
+            // A plugin of before there was this question: it has what it has.
+            tracing::debug!("{error}");
             Vec::new()
         })
     }

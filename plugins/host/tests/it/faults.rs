@@ -2,7 +2,7 @@
 
 use firebrick_core::Json;
 use firebrick_core::dataset::FeatureRows;
-use firebrick_core::engine::{Engine, EngineError, Placement, Silent, TrainJob};
+use firebrick_core::engine::{Engine, EngineError, Missing, Placement, Silent, TrainJob};
 use firebrick_core::graph::Graph;
 use firebrick_core::pass::{Pass, PassError};
 use firebrick_core::registry::{Factory, Kind};
@@ -109,6 +109,14 @@ fn an_engine_that_misbehaves_is_an_error() {
     let (_folder, loaded) = loaded();
     let engine = engine(&loaded);
     assert_eq!(engine.devices(), Vec::new());
+    let absent = engine.absent_devices();
+    let [absent] = &absent[..] else {
+        panic!("{absent:?}");
+    };
+    assert_eq!(
+        (absent.kind.as_str(), absent.missing),
+        ("cuda", Missing::Gpu)
+    );
     let placement = Placement {
         device: "cpu".to_owned(),
         threads: 1,

@@ -20,6 +20,7 @@ pub(super) fn call_engine(
 ) -> Result<Reply, Fault> {
     match method {
         wire::DEVICES => Ok(reply(&engine.devices())),
+        wire::ABSENT_DEVICES => Ok(reply(&engine.absent_devices())),
         wire::SUPPORTS => {
             let graph: Graph = read(&call.payload)?;
             let supported = engine.supports(&graph);
