@@ -59,7 +59,8 @@ impl Operands<'_> {
     pub(super) fn conv_weight(&self, idx: usize) -> Tensor<4> {
         let shape = self.parameters.shape(idx, "weight");
         let out = self.parameters.n_candidates() * shape[0];
-        self.weight(idx).reshape([out, shape[1], shape[2], shape[3]])
+        self.weight(idx)
+            .reshape([out, shape[1], shape[2], shape[3]])
     }
 
     fn weight(&self, idx: usize) -> Tensor<1> {

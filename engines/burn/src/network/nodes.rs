@@ -146,7 +146,9 @@ impl Network<'_> {
                 self.note(parameters, gradients, idx, "bias", by_bias);
                 let by_weight = || linear::backward_weight(x, grad.clone(), self.candidates);
                 self.note(parameters, gradients, idx, "weight", by_weight);
-                given(asked, || linear::backward_x(operands.linear_weight(idx), grad))
+                given(asked, || {
+                    linear::backward_x(operands.linear_weight(idx), grad)
+                })
             }
             (Op::Conv2d { .. }, Kept::Values(x)) => {
                 let (weight, window) = (|| operands.conv_weight(idx), self.window(idx));

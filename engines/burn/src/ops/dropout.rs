@@ -37,7 +37,9 @@ pub(crate) fn mask_of_stack(
             let row = &mut row[candidate * share..(candidate + 1) * share];
             for range in *own {
                 let own = &mut row[range.start * places..range.end * places];
-                own.iter_mut().zip(&mut scale).for_each(|(to, scale)| *to = scale);
+                own.iter_mut()
+                    .zip(&mut scale)
+                    .for_each(|(to, scale)| *to = scale);
             }
         }
     }

@@ -232,3 +232,6 @@ fn own_channels(
     }
     own
 }
+
+#[cfg(test)]
+mod tests;
