@@ -2,7 +2,7 @@
 
 use firebrick_core::pruner::{Asha, Hyperband, Median, Pruner, Wilcoxon};
 
-use super::error::StudyError;
+use super::error::{Notice, StudyError};
 use super::section::Section;
 
 /// Reads the pruner; an absent table, or the name `none`, means that no trial is stopped.
@@ -61,15 +61,46 @@ fn read_settings(table: &mut Section<'_>, unsaid: Pruner) -> Result<Pruner, Stud
 #[derive(Clone, Copy)]
 pub(super) struct Work {
     pub(super) max_epochs: usize,
+    pub(super) n_enqueued: u64,
     pub(super) n_trials: u64,
-    pub(super) population: usize,
+    pub(super) population: u64,
     pub(super) n_objectives: usize,
 }
 
+/// Notes what of a pruner can't stop any trial of a search.
+pub(super) fn note_idle(
+    mut table: Section<'_>,
+    pruner: Option<&Pruner>,
+    work: Work,
+    notices: &mut Vec<Notice>,
+) {
+    let (Some(origin), Some(pruner)) = (table.origin(), pruner) else {
+        return;
+    };
+    if let Some(reason) = idle(pruner, work) {
+        notices.push(Notice::new(table.path(), origin, reason));
+        return;
+    }
+    // The default is no news: every study that was written as it was resolved has it.
+    if let Pruner::Wilcoxon(wilcoxon) = pruner
+        && work.n_objectives > 1
+        && wilcoxon.p_threshold != Wilcoxon::DEFAULT.p_threshold
+        && let Some(item) = table.item("p_threshold")
+    {
+        let reason = "there are several objectives, so no test is made";
+        notices.push(Notice::new(
+            table.path_of("p_threshold"),
+            &item.origin,
+            reason,
+        ));
+    }
+}
+
 /// Returns why a pruner can't stop any trial of a search, if it can't.
-pub(super) fn idle(pruner: &Pruner, work: Work) -> Option<String> {
+fn idle(pruner: &Pruner, work: Work) -> Option<String> {
     let Work {
         max_epochs,
+        n_enqueued,
         n_trials,
         population,
         n_objectives,
@@ -84,18 +115,52 @@ pub(super) fn idle(pruner: &Pruner, work: Work) -> Option<String> {
         }
         None => return Some("no trial is ever looked at".to_owned()),
     }
-    // Trials of one population are not compared with one another.
-    let population = population as u64;
-    let n_before_last = (n_trials - 1) / population * population;
+    // Trials of one population are not compared with one another; those that are given come first.
+    let n_proposed = n_trials.saturating_sub(n_enqueued);
+    let n_before_last = match n_proposed {
+        0 => (n_trials - 1) / population * population,
+        _ => n_enqueued + (n_proposed - 1) / population * population,
+    };
     match pruner {
         _ if n_before_last == 0 => Some(format!(
-            "`n_trials` is {n_trials}, and {population} are asked for at a time (`population`), so that \
-             none begins after another ended"
+            "`n_trials` is {n_trials}, and {population} are asked for at a time (`population`), so \
+             that none begins after another ended"
         )),
         Pruner::Median(median) if n_before_last < median.n_startup_trials as u64 => Some(format!(
             "`n_startup_trials` is {}, the last trial begins when {n_before_last} have ended",
             median.n_startup_trials
         )),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use firebrick_core::pruner::{Asha, Median, Pruner};
+
+    use super::{Work, idle};
+
+    /// Returns the least number of trials with which some may be stopped.
+    fn first_of_use(pruner: Pruner, n_enqueued: u64, population: u64) -> Option<u64> {
+        (1..100).find(|n_trials| {
+            let work = Work {
+                max_epochs: 9,
+                n_enqueued,
+                n_trials: *n_trials,
+                population,
+                n_objectives: 1,
+            };
+            idle(&pruner, work).is_none()
+        })
+    }
+
+    #[test]
+    fn points_that_are_given_end_before_others_begin() {
+        let asha = Pruner::Asha(Asha::DEFAULT);
+        let median = Pruner::Median(Median::DEFAULT);
+        for (n_enqueued, by_asha, by_median) in [(0, 5, 9), (1, 2, 6), (4, 5, 9), (6, 5, 7)] {
+            assert_eq!(first_of_use(asha, n_enqueued, 4), Some(by_asha));
+            assert_eq!(first_of_use(median, n_enqueued, 4), Some(by_median));
+        }
     }
 }

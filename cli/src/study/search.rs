@@ -114,7 +114,7 @@ pub(super) fn read(
     let mut analyses = passes::read(&runner)?;
     let measured = Measured::take(&runner, &mut analyses, &goal, &constraints)?;
     let pruner = pruner::read(table.section("pruner")?)?;
-    let pruner_item = table.item("pruner");
+    let pruner_table = table.section("pruner")?;
     let recipe = read_sw_runner(table.section("sw_runner")?, recipe, notices)?;
     if let Some(item) = table.item("eval_mode") {
         table.switch("eval_mode")?;
@@ -131,17 +131,14 @@ pub(super) fn read(
     let positive = |seconds: f64| seconds > 0.0;
     let timeout_s = setup.number("timeout", "a number of seconds above 0", positive)?;
     let population = setup.size("population", 1)?.unwrap_or(defaults::POPULATION);
-    if let (Some(item), Some(pruner)) = (pruner_item, &pruner) {
-        let work = pruner::Work {
-            max_epochs: recipe.max_epochs,
-            n_trials,
-            population,
-            n_objectives: goal.directions().len(),
-        };
-        if let Some(reason) = pruner::idle(pruner, work) {
-            notices.push(Notice::new("search.strategy.pruner", &item.origin, reason));
-        }
-    }
+    let work = pruner::Work {
+        max_epochs: recipe.max_epochs,
+        n_enqueued: 0,
+        n_trials,
+        population: population as u64,
+        n_objectives: goal.directions().len(),
+    };
+    pruner::note_idle(pruner_table, pruner.as_ref(), work, notices);
     for (key, reason) in [
         ("pkl_ckpt", "no search starts from a pickle"),
         (

@@ -711,6 +711,38 @@ fn says_what_no_pruner_can_be() {
     pruner = { name = "none", min_epochs = 1 }
       unknown key `search.strategy.pruner.min_epochs` in `studies/x.toml`, line 2
         hint: known: `name`
+    [search.strategy]
+    pruner = { name = "hyperband", max_epochs = 9 }
+      unknown key `search.strategy.pruner.max_epochs` in `studies/x.toml`, line 2
+        hint: did you mean `min_epochs`?
+    [search.strategy]
+    pruner = { name = "hyperband", min_epochs = 0 }
+      `search.strategy.pruner.min_epochs` must be a whole number of at least 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "hyperband", reduction_factor = 1 }
+      `search.strategy.pruner.reduction_factor` must be a whole number of at least 2, is `1` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "hyperband", reduction_factor = 2.5 }
+      `search.strategy.pruner.reduction_factor` must be a whole number of at least 2, is `2.5` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", p_threshold = 0 }
+      `search.strategy.pruner.p_threshold` must be a number above 0 and at most 1, is `0` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", p_threshold = 1.5 }
+      `search.strategy.pruner.p_threshold` must be a number above 0 and at most 1, is `1.5` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", p_threshold = nan }
+      nan is not a finite number in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", p_threshold = "low" }
+      `search.strategy.pruner.p_threshold` must be a number above 0 and at most 1, is `"low"` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", n_startup_epochs = 1 }
+      `search.strategy.pruner.n_startup_epochs` must be a whole number of at least 2, is `1` in `studies/x.toml`, line 2
+    [search.strategy]
+    pruner = { name = "wilcoxon", n_startup_steps = 2 }
+      unknown key `search.strategy.pruner.n_startup_steps` in `studies/x.toml`, line 2
+        hint: did you mean `n_startup_epochs`?
     "#);
 }
 

@@ -596,8 +596,9 @@ fn says_which_pruner_stops_nothing() {
         "pruner = { name = \"median\", n_warmup_epochs = 3 }",
         "pruner = { name = \"asha\", min_epochs = 4 }",
         "pruner = { name = \"hyperband\", min_epochs = 5 }",
-        "pruner.name = \"wilcoxon\"",
-        "pruner = { name = \"wilcoxon\", p_threshold = 0.2, n_startup_epochs = 4 }",
+        "pruner.name = \"wilcoxon\"\nmetrics.accuracy.direction = \"maximize\"",
+        "pruner = { name = \"wilcoxon\", n_startup_epochs = 4 }",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0.2 }",
         "pruner.name = \"median\"\nsetup.n_trials = 5",
         "pruner.name = \"median\"\nsetup.n_trials = 8",
         "pruner.name = \"asha\"\nsetup = { n_trials = 12, population = 12 }",
@@ -605,7 +606,13 @@ fn says_which_pruner_stops_nothing() {
     insta::assert_snapshot!(texts.map(noted).join("\n"), @r"
     `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
     `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
-    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `n_startup_trials` is 5, there are 5 trials
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 5
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `max_epochs` is 4, the first look is after epoch 4
+    `search.strategy.pruner.p_threshold` in `studies/x.toml`, line 3 has no effect: there are several objectives, so no test is made
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `n_startup_trials` is 5, the last trial begins when 4 have ended
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `n_startup_trials` is 5, the last trial begins when 4 have ended
+    `search.strategy.pruner` in `studies/x.toml`, line 3 has no effect: `n_trials` is 12, and 12 are asked for at a time (`population`), so that none begins after another ended
     ");
     let works = [
         "pruner = { name = \"median\", n_warmup_epochs = 2 }",
@@ -614,8 +621,8 @@ fn says_which_pruner_stops_nothing() {
         "pruner.name = \"median\"\nsetup = { n_trials = 6, population = 5 }",
         "pruner.name = \"asha\"\nsetup = { n_trials = 13, population = 12 }",
         "pruner = { name = \"hyperband\", min_epochs = 3 }",
-        "pruner = { name = \"wilcoxon\", p_threshold = 0.2 }",
-        "pruner.name = \"wilcoxon\"\n[search.strategy.metrics]\naccuracy.direction = \"maximize\"\nparams.direction = \"minimize\"",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0.2 }\nmetrics.accuracy.direction = \"maximize\"",
+        "pruner = { name = \"wilcoxon\", p_threshold = 0.1 }",
         "pruner.name = \"none\"",
     ];
     assert_eq!(works.map(noted), [""; 9]);

@@ -4,7 +4,7 @@ use firebrick_core::formats::RangeMethod;
 use firebrick_core::images::Augment;
 use firebrick_core::inherit::{How, Importance, Inherit};
 use firebrick_core::objective::{Direction, Objective};
-use firebrick_core::pruner::{Asha, Median, Pruner};
+use firebrick_core::pruner::{Asha, Hyperband, Median, Pruner, Wilcoxon};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
 use firebrick_core::space::Domain;
 use firebrick_core::value::Value;
@@ -382,7 +382,19 @@ fn pruners() -> impl Strategy<Value = Option<Pruner>> {
             reduction_factor,
         })
     });
-    option::of(prop_oneof![median, asha])
+    let hyperband = (sizes(), 2..9_usize).prop_map(|(min_epochs, reduction_factor)| {
+        Pruner::Hyperband(Hyperband {
+            min_epochs,
+            reduction_factor,
+        })
+    });
+    let wilcoxon = (1e-9..=1.0, 2..9_usize).prop_map(|(p_threshold, n_startup_epochs)| {
+        Pruner::Wilcoxon(Wilcoxon {
+            p_threshold,
+            n_startup_epochs,
+        })
+    });
+    option::of(prop_oneof![median, asha, hyperband, wilcoxon])
 }
 
 fn inherits() -> impl Strategy<Value = How> {
