@@ -77,19 +77,42 @@ def quality(folder):
                 print(json.dumps(line), flush=True)
 
 
-def mixed(n_parameters):
-    """A third each of choices of 4, whole numbers from 1 to 32, and logarithmic real numbers."""
-    return [("cat", "int", "float")[idx % 3] for idx in range(n_parameters)]
+# The kinds of parameters of each kind of space, in turn.
+SPACES = {
+    # Choices of 4, whole numbers from 1 to 32, and logarithmic real numbers.
+    "mixed": ("cat", "int", "float"),
+    # Whole numbers from 1 to 1,000, and logarithmic ones from 1 to 1,024.
+    "wide": ("wide int", "log int"),
+}
+# The limits of the kinds that are whole numbers, and whether they are logarithmic.
+WHOLE = {"int": (1, 32, False), "wide int": (1, 1000, False), "log int": (1, 1024, True)}
+CASES = [
+    ("mixed", 6, 1),
+    ("mixed", 6, 2),
+    ("mixed", 20, 1),
+    ("mixed", 20, 2),
+    ("wide", 6, 1),
+    ("wide", 20, 1),
+]
+
+
+def whole(kind, stream):
+    low, high, log = WHOLE[kind]
+    if not log:
+        return stream.randint(low, high)
+    place = stream.uniform(math.log(low - 0.5), math.log(high + 0.5))
+    return min(max(round(math.exp(place)), low), high)
 
 
 def drawn(kinds, stream):
     values = {}
     for idx, kind in enumerate(kinds):
-        values[f"p{idx}"] = {
-            "cat": lambda: stream.randrange(4),
-            "int": lambda: stream.randint(1, 32),
-            "float": lambda: 10 ** stream.uniform(-5, 0),
-        }[kind]()
+        if kind in WHOLE:
+            values[f"p{idx}"] = whole(kind, stream)
+        elif kind == "cat":
+            values[f"p{idx}"] = stream.randrange(4)
+        else:
+            values[f"p{idx}"] = 10 ** stream.uniform(-5, 0)
     return values
 
 
@@ -98,11 +121,13 @@ def costs(kinds, params, n_objectives):
     corners = [0.0, 0.0]
     for idx, kind in enumerate(kinds):
         value = params[f"p{idx}"]
-        coordinate = {
-            "cat": lambda: value / 3,
-            "int": lambda: (value - 1) / 31,
-            "float": lambda: 1 + math.log10(value) / 5,
-        }[kind]()
+        if kind in WHOLE:
+            low, high, _ = WHOLE[kind]
+            coordinate = (value - low) / (high - low)
+        elif kind == "cat":
+            coordinate = value / 3
+        else:
+            coordinate = 1 + math.log10(value) / 5
         for corner, place in enumerate((0.25, 0.75)):
             corners[corner] += (coordinate - place) ** 2
     return corners[:n_objectives]
@@ -112,17 +137,23 @@ def distributions(library, kinds):
     if library is optuna:
         make = {
             "cat": lambda: optuna.distributions.CategoricalDistribution(list(range(4))),
-            "int": lambda: optuna.distributions.IntDistribution(1, 32),
+            "whole": lambda *limits: optuna.distributions.IntDistribution(
+                limits[0], limits[1], log=limits[2]
+            ),
             "float": lambda: optuna.distributions.FloatDistribution(1e-5, 1.0, log=True),
         }
     else:
         distribution = rustuna.distributions.Distribution
         make = {
             "cat": lambda: distribution.categorical(list(range(4))),
-            "int": lambda: distribution.int(1, 32),
+            "whole": lambda *limits: distribution.int(limits[0], limits[1], log=limits[2]),
             "float": lambda: distribution.float(1e-5, 1.0, log=True),
         }
-    return {f"p{idx}": make[kind]() for idx, kind in enumerate(kinds)}
+
+    def of(kind):
+        return make["whole"](*WHOLE[kind]) if kind in WHOLE else make[kind]()
+
+    return {f"p{idx}": of(kind) for idx, kind in enumerate(kinds)}
 
 
 def suggest(trial, kinds):
@@ -131,15 +162,16 @@ def suggest(trial, kinds):
         name = f"p{idx}"
         if kind == "cat":
             values[name] = trial.suggest_categorical(name, list(range(4)))
-        elif kind == "int":
-            values[name] = trial.suggest_int(name, 1, 32)
+        elif kind in WHOLE:
+            low, high, log = WHOLE[kind]
+            values[name] = trial.suggest_int(name, low, high, log=log)
         else:
             values[name] = trial.suggest_float(name, 1e-5, 1.0, log=True)
     return values
 
 
-def ask_ms(library, sampler, n_trials, n_parameters, n_objectives):
-    kinds = mixed(n_parameters)
+def ask_ms(library, sampler, n_trials, space, n_parameters, n_objectives):
+    kinds = [SPACES[space][idx % len(SPACES[space])] for idx in range(n_parameters)]
     stream = random.Random(0)
     study = library.create_study(directions=["minimize"] * n_objectives, sampler=sampler)
     known = distributions(library, kinds)
@@ -168,10 +200,12 @@ def speed():
     for name in SPEED:
         library, sampler = QUALITY[name]
         for n_trials in (100, 1_000, 10_000):
-            for n_parameters, n_objectives in ((6, 1), (6, 2), (20, 1), (20, 2)):
-                ms = ask_ms(library, sampler(0, n_trials), n_trials, n_parameters, n_objectives)
+            for space, n_parameters, n_objectives in CASES:
+                case = (n_trials, space, n_parameters, n_objectives)
+                ms = ask_ms(library, sampler(0, n_trials), *case)
                 line = {
                     "sampler": name,
+                    "space": space,
                     "n_trials": n_trials,
                     "n_parameters": n_parameters,
                     "n_objectives": n_objectives,

@@ -14,6 +14,7 @@
     reason = "the lines are what the example is for"
 )]
 
+mod analytic;
 mod problem;
 mod run;
 mod score;

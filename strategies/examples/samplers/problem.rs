@@ -10,17 +10,32 @@ use firebrick_core::value::{Params, Value};
 use serde::Deserialize;
 use serde_json::json;
 
+use crate::analytic::Analytic;
+
 /// A problem as the file of problems describes it.
+// `flatten` can't go with `deny_unknown_fields`.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Description {
     name: String,
-    /// The file of the table: a head, then a line a point.
-    table: String,
-    /// The column that has one digit a dimension (`0` to `9`, then `a` to `z`).
-    key: String,
+    #[serde(flatten)]
+    source: Source,
     dimensions: Vec<Dimension>,
     objectives: Vec<Column>,
+}
+
+/// Where the values of a problem are from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Source {
+    Table {
+        /// The file of the table: a head, then a line a point.
+        table: String,
+        /// The column that has one digit a dimension (`0` to `9`, then `a` to `z`).
+        key: String,
+    },
+    Formula {
+        analytic: Analytic,
+    },
 }
 
 /// One dimension.
@@ -68,12 +83,17 @@ impl Problem {
             .map_err(|error| format!("{}: {error}", problems.display()))?;
         let mut all = Vec::new();
         for description in descriptions {
-            let path = folder.join(&description.table);
-            if !path.exists() {
-                eprintln!("skipped `{}`: no {}", description.name, path.display());
-                continue;
+            match description.source.clone() {
+                Source::Formula { analytic } => all.push(description.with_formula(analytic)?),
+                Source::Table { table, key } => {
+                    let path = folder.join(table);
+                    if !path.exists() {
+                        eprintln!("skipped `{}`: no {}", description.name, path.display());
+                        continue;
+                    }
+                    all.push(description.with_table(&path, &key)?);
+                }
             }
-            all.push(description.with_table(&path)?);
         }
         Ok(all)
     }
@@ -121,7 +141,30 @@ impl Problem {
 }
 
 impl Description {
-    fn with_table(self, path: &Path) -> Result<Problem, String> {
+    fn with_formula(self, analytic: Analytic) -> Result<Problem, String> {
+        let at = |reason: String| format!("`{}`: {reason}", self.name);
+        let columns = self.objectives.iter().map(|objective| {
+            let names = analytic.columns();
+            let place = names.iter().position(|name| *name == objective.column);
+            place.ok_or_else(|| at(format!("has no column `{}`", objective.column)))
+        });
+        let columns: Vec<usize> = columns.collect::<Result<_, _>>()?;
+        let space = self.space().map_err(at)?;
+        let sizes: Vec<u64> = self.dimensions.iter().map(|one| one.size).collect();
+        let n_points: u64 = sizes.iter().product();
+        let values = (0..n_points).map(|row| {
+            let values = analytic.values(&point(row, &sizes));
+            columns.iter().map(|column| values[*column]).collect()
+        });
+        Ok(Problem {
+            values: values.collect(),
+            name: self.name,
+            space,
+            directions: self.objectives.iter().map(|one| one.direction).collect(),
+        })
+    }
+
+    fn with_table(self, path: &Path, key: &str) -> Result<Problem, String> {
         let at = |reason: String| format!("{}: {reason}", path.display());
         let text = read(path)?;
         let mut lines = text.lines();
@@ -130,7 +173,7 @@ impl Description {
             let place = head.iter().position(|cell| cell.trim() == name);
             place.ok_or_else(|| at(format!("has no column `{name}`")))
         };
-        let key = column(&self.key)?;
+        let key = column(key)?;
         let columns: Vec<usize> = self
             .objectives
             .iter()
@@ -198,6 +241,15 @@ impl Description {
         Space::new(self.dimensions.iter().enumerate().map(parameter).collect())
             .map_err(|error| error.to_string())
     }
+}
+
+/// Returns the index of the value in each dimension of a row, the last one changing fastest.
+fn point(mut row: u64, sizes: &[u64]) -> Vec<u64> {
+    let mut point = vec![0; sizes.len()];
+    for (place, size) in point.iter_mut().zip(sizes).rev() {
+        (row, *place) = (row / size, row % size);
+    }
+    point
 }
 
 fn read(path: &Path) -> Result<String, String> {

@@ -16,6 +16,9 @@ const SCORES: [(&str, Bar); 2] = [
     ("nas201 c100 x fpga", Bar::AtLeast(0.963)),
 ];
 
+/// The kind of space that the bars on times are about.
+const BARRED: &str = "mixed";
+
 /// Bars on the time of an ask: parameters, objectives, trials, milliseconds.
 const TIMES: [(u64, u64, u64, f64); 4] = [
     (6, 1, 100, 0.3),
@@ -38,6 +41,8 @@ struct Score {
 /// The time of an ask of one sampler.
 struct Time {
     sampler: String,
+    /// The kind of space.
+    space: String,
     n_parameters: u64,
     n_objectives: u64,
     n_trials: u64,
@@ -81,6 +86,7 @@ fn score(value: &Value) -> Option<Score> {
 fn time(value: &Value) -> Option<Time> {
     Some(Time {
         sampler: value["sampler"].as_str()?.to_owned(),
+        space: value["space"].as_str()?.to_owned(),
         n_parameters: value["n_parameters"].as_u64()?,
         n_objectives: value["n_objectives"].as_u64()?,
         n_trials: value["n_trials"].as_u64()?,
@@ -205,18 +211,20 @@ fn time_bars(times: &[Time]) -> Vec<Row> {
     for ours in times.iter().filter(|time| time.sampler == OURS) {
         let case = (ours.n_parameters, ours.n_objectives, ours.n_trials);
         let name = format!(
-            "{} parameters, {} objectives, {} trials",
-            case.0, case.1, case.2
+            "{} {} parameters, {} objectives, {} trials",
+            case.0, ours.space, case.1, case.2
         );
         let bar = TIMES.iter().find(|(parameters, objectives, trials, _)| {
-            (*parameters, *objectives, *trials) == case
+            ours.space == BARRED && (*parameters, *objectives, *trials) == case
         });
         if let Some((_, _, _, bar)) = bar {
             let row = Row::new(format!("{OURS}: ask, {name}"), ours.ask_ms, "ms");
             rows.push(row.with(Bar::AtMost(*bar)));
         }
         let peer = times.iter().find(|time| {
-            time.sampler == RUSTUNA && (time.n_parameters, time.n_objectives, time.n_trials) == case
+            time.sampler == RUSTUNA
+                && time.space == ours.space
+                && (time.n_parameters, time.n_objectives, time.n_trials) == case
         });
         if let Some(peer) = peer {
             let what = format!("{OURS}: ask / rustuna's, {name}");
@@ -228,22 +236,21 @@ fn time_bars(times: &[Time]) -> Vec<Row> {
 
 /// Returns the times of all samplers, one line each.
 fn time_table(times: &[Time]) -> Option<Table> {
-    let mut cases: Vec<(u64, u64, u64)> = times
-        .iter()
-        .map(|time| (time.n_trials, time.n_parameters, time.n_objectives))
-        .collect();
+    let case = |time: &Time| {
+        let space = time.space.clone();
+        (time.n_trials, space, time.n_parameters, time.n_objectives)
+    };
+    let mut cases: Vec<(u64, String, u64, u64)> = times.iter().map(case).collect();
     cases.sort_unstable();
     cases.dedup();
-    let names = cases
-        .iter()
-        .map(|(trials, parameters, objectives)| format!("{trials}/{parameters}p/{objectives}o"));
+    let names = cases.iter().map(|(trials, space, parameters, objectives)| {
+        format!("{trials}/{parameters} {space}/{objectives}o")
+    });
     let samplers = distinct(times.iter().map(|time| time.sampler.as_str()));
     let line = |sampler: &str| {
-        let figure = |case: &(u64, u64, u64)| {
-            let of_case = times.iter().find(|time| {
-                time.sampler == sampler
-                    && (time.n_trials, time.n_parameters, time.n_objectives) == *case
-            });
+        let figure = |wanted: &(u64, String, u64, u64)| {
+            let mut of_sampler = times.iter().filter(|time| time.sampler == sampler);
+            let of_case = of_sampler.find(|time| case(time) == *wanted);
             of_case.map_or(f64::NAN, |time| time.ask_ms)
         };
         (sampler.to_owned(), cases.iter().map(figure).collect())
@@ -261,8 +268,8 @@ mod tests {
 
     const LINES: &str = r#"{"problem":"nas201 c100","sampler":"tpe","n_objectives":1,"mark":100,"by_trials":[0.03125,0.0],"by_evaluations":[0.03125,0.0],"repeated":0.0}
 {"problem":"nas201 c100","sampler":"optuna tpe","n_objectives":1,"mark":100,"by_trials":[0.0,0.015625],"by_evaluations":[0.01,0.004],"repeated":0.2}
-{"sampler":"tpe","n_trials":100,"n_parameters":6,"n_objectives":1,"ask_ms":0.2}
-{"sampler":"rustuna tpe","n_trials":100,"n_parameters":6,"n_objectives":1,"ask_ms":0.1}
+{"sampler":"tpe","space":"mixed","n_trials":100,"n_parameters":6,"n_objectives":1,"ask_ms":0.2}
+{"sampler":"rustuna tpe","space":"mixed","n_trials":100,"n_parameters":6,"n_objectives":1,"ask_ms":0.1}
 {"brute_ms":2.0,"n_proposed":512,"n_distinct":511}"#;
 
     #[test]
@@ -290,12 +297,12 @@ mod tests {
                 ),
                 ("tpe: nas201 c100 at 100, behind Optuna", 2.0, Some(true)),
                 (
-                    "tpe: ask, 6 parameters, 1 objectives, 100 trials",
+                    "tpe: ask, 6 mixed parameters, 1 objectives, 100 trials",
                     0.2,
                     Some(true)
                 ),
                 (
-                    "tpe: ask / rustuna's, 6 parameters, 1 objectives, 100 trials",
+                    "tpe: ask / rustuna's, 6 mixed parameters, 1 objectives, 100 trials",
                     2.0,
                     Some(false)
                 ),
@@ -311,7 +318,7 @@ mod tests {
         };
         assert_eq!(scores.lines[1].0, "optuna tpe");
         assert_eq!(scores.lines[1].1, [0.01, 0.004, 0.0, 0.015625, 0.2]);
-        assert_eq!(times.head, ["sampler", "100/6p/1o"]);
+        assert_eq!(times.head, ["sampler", "100/6 mixed/1o"]);
         assert_eq!(times.lines[0].1, [0.2]);
     }
 
