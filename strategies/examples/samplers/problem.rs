@@ -165,8 +165,12 @@ impl Description {
     }
 
     fn with_table(self, path: &Path, key: &str) -> Result<Problem, String> {
-        let at = |reason: String| format!("{}: {reason}", path.display());
         let text = read(path)?;
+        self.with_text(&text, path, key)
+    }
+
+    fn with_text(self, text: &str, path: &Path, key: &str) -> Result<Problem, String> {
+        let at = |reason: String| format!("{}: {reason}", path.display());
         let mut lines = text.lines();
         let head: Vec<&str> = lines.next().unwrap_or_default().split(',').collect();
         let column = |name: &str| {
@@ -254,4 +258,74 @@ fn point(mut row: u64, sizes: &[u64]) -> Vec<u64> {
 
 fn read(path: &Path) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| format!("can't read {}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn description(source: &Json) -> Description {
+        let mut description = json!({
+            "name": "for the test",
+            "dimensions": [
+                { "kind": "categorical", "size": 2 },
+                { "kind": "ordinal", "size": 3 },
+            ],
+            "objectives": [{ "column": "loss", "direction": "minimize" }],
+        });
+        for (key, value) in source.as_object().expect("an object") {
+            description[key] = value.clone();
+        }
+        serde_json::from_value(description).expect("fits")
+    }
+
+    fn of_table(text: &str) -> Result<Problem, String> {
+        let description = description(&json!({ "table": "t.csv", "key": "cfg" }));
+        description.with_text(text, Path::new("t.csv"), "cfg")
+    }
+
+    #[test]
+    fn a_table_in_any_order_is_read_by_its_keys() {
+        let text = "loss,cfg\n5,12\n0,00\n1,01\n2,02\n3,10\n4,11\n";
+        let problem = of_table(text).expect("read");
+        let values: Vec<f64> = problem.values.iter().map(|values| values[0]).collect();
+        assert_eq!(values, [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        let params = [("p0", 1), ("p1", 2)];
+        let params = params.map(|(name, idx)| (name.to_owned(), Value::Int(idx)));
+        assert_eq!(problem.row(&params.into_iter().collect()), Some(5));
+    }
+
+    #[test]
+    fn a_table_that_is_not_whole_is_refused() {
+        let error = |text| of_table(text).err().expect("refused");
+        assert!(error("loss,cfg\n0,00\n").starts_with("t.csv: has 1 points"));
+        assert_eq!(
+            error("loss,cfg\n0,00\n0,03\n"),
+            "t.csv: line 3: `03` is no point of the 2 dimensions"
+        );
+        assert_eq!(
+            error("loss,cfg\n0,00\n0,00\n"),
+            "t.csv: line 3: the point `00` comes twice"
+        );
+        assert_eq!(error("los,cfg\n"), "t.csv: has no column `loss`");
+    }
+
+    #[test]
+    fn points_and_rows_are_each_others_inverse() {
+        let sizes = [2, 3, 4];
+        for row in 0..24 {
+            let point = point(row, &sizes);
+            assert_eq!(point[0] * 12 + point[1] * 4 + point[2], row);
+        }
+    }
+
+    #[test]
+    fn a_formula_has_the_columns_that_it_says() {
+        let description = description(&json!({ "analytic": "nk_landscape" }));
+        let error = description
+            .with_formula(Analytic::NkLandscape)
+            .err()
+            .expect("refused");
+        assert_eq!(error, "`for the test`: has no column `loss`");
+    }
 }

@@ -176,3 +176,13 @@ fn without_repeats(rows: &[usize]) -> Vec<usize> {
         .filter(|row| seen.insert(*row))
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repeated_point_costs_no_evaluation() {
+        assert_eq!(without_repeats(&[3, 1, 3, 2, 1, 4]), [3, 1, 2, 4]);
+    }
+}

@@ -92,3 +92,99 @@ pub(crate) fn mean_and_error(values: &[f64]) -> [f64; 2] {
     let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
     [mean, (squares / (n - 1.0) / n).sqrt()]
 }
+
+#[cfg(test)]
+mod tests {
+    use firebrick_core::Json;
+    use firebrick_core::objective::Direction::{Maximize, Minimize};
+    use firebrick_core::space::Domain;
+    use firebrick_core::value::Value;
+
+    use super::*;
+    use crate::spaces::space;
+
+    fn problem(directions: &[Direction], values: Vec<Vec<f64>>) -> Problem {
+        let choices = (0..values.len() as i64).map(Value::Int).collect();
+        Problem {
+            name: "for the test".to_owned(),
+            space: space(vec![Domain::Categorical { choices }]).expect("well-formed"),
+            directions: directions.to_vec(),
+            values,
+        }
+    }
+
+    #[test]
+    fn regret_is_0_at_the_optimum_and_1_at_the_median() {
+        let values = [4.0, 1.0, 3.0, 2.0, 9.0].map(|value| vec![value]).to_vec();
+        let minimized = problem(&[Minimize], values.clone());
+        let scale = Scale::new(&minimized);
+        // The best is 1 and the median 3.
+        for (rows, expected) in [(&[1, 4][..], 0.0), (&[2], 1.0), (&[0], 1.5), (&[4, 3], 0.5)] {
+            assert_eq!(scale.score(rows), expected, "{rows:?}");
+        }
+        let maximized = problem(&[Maximize], values);
+        // The best is 9.
+        assert_eq!(Scale::new(&maximized).score(&[0, 1]), 5.0 / 6.0);
+    }
+
+    #[test]
+    fn volume_is_a_part_of_that_of_the_exact_front() {
+        // The 90 % quantiles of 11 values are the 10th: 8 and 8. The front is (1, 5), (2, 2), (5, 1):
+        // strips of 1 * 3, 3 * 6 and 3 * 7 make 42.
+        let mut values = vec![
+            vec![1.0, 5.0],
+            vec![2.0, 2.0],
+            vec![5.0, 1.0],
+            vec![3.0, 5.0],
+            vec![9.0, 0.5],
+        ];
+        values.extend(vec![vec![8.0, 8.0]; 5]);
+        values.push(vec![7.0, 9.0]);
+        let problem = problem(&[Minimize, Minimize], values);
+        let scale = Scale::new(&problem);
+        let found = |rows: &[usize]| (scale.score(rows) * 42.0).round();
+        // (9, 0.5) is on the front, but beyond the reference.
+        assert_eq!(scale.score(&[0, 1, 2, 4]), 1.0);
+        assert_eq!(
+            [found(&[1]), found(&[0, 2]), found(&[3])],
+            [36.0, 33.0, 15.0]
+        );
+        assert_eq!(scale.score(&[4, 5, 10]), 0.0);
+    }
+
+    #[test]
+    fn fronts_and_volumes_are_those_of_optuna() {
+        let golden = include_str!("../../tests/golden/hypervolume.json");
+        let golden: Json = serde_json::from_str(golden).expect("JSON");
+        for case in golden.as_array().expect("a list") {
+            let directions: Vec<Direction> =
+                serde_json::from_value(case["directions"].clone()).expect("directions");
+            let values: Vec<Vec<f64>> =
+                serde_json::from_value(case["values"].clone()).expect("values");
+            let front = pareto_front(&values, &directions);
+            assert_eq!(serde_json::json!(front), case["front"]);
+            let problem = problem(&directions, values);
+            let scale = Scale::new(&problem);
+            for subset in case["subsets"].as_array().expect("a list") {
+                let rows: Vec<usize> =
+                    serde_json::from_value(subset["rows"].clone()).expect("rows");
+                let expected = subset["score"].as_f64().expect("a number");
+                assert!((scale.score(&rows) - expected).abs() < 1e-12, "{subset}");
+            }
+        }
+    }
+
+    #[test]
+    fn means_have_the_standard_error_of_a_sample() {
+        // Deviations of 2, 1, 0 and 3 from 3: the variance is 14 / 3.
+        let [mean, error] = mean_and_error(&[1.0, 2.0, 3.0, 6.0]);
+        assert_eq!(mean, 3.0);
+        assert!((error - (14.0_f64 / 3.0 / 4.0).sqrt()).abs() < 1e-15);
+    }
+
+    #[test]
+    fn quantiles_lie_between_values() {
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 0.75), 3.0);
+        assert_eq!(quantile(&[1.0, 2.0, 4.0], 1.0), 4.0);
+    }
+}
