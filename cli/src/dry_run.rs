@@ -35,6 +35,7 @@ pub(crate) fn facts(
     }
     // Who builds engines on demand has to know which: a study file may name one.
     facts.insert("engine_asked".into(), study.engine.clone().into());
+    facts.insert("accelerator".into(), study.accelerator.word().into());
     facts.insert("model".into(), study.model.name.clone().into());
     facts.insert("params".into(), costs.params.into());
     facts.insert("macs".into(), costs.macs.into());

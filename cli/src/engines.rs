@@ -1,5 +1,7 @@
 //! The engines of a run: which there are, and which of them trains a network.
 
+pub(crate) mod device;
+
 use anyhow::{Result, anyhow};
 use firebrick_core::calibration::provisional;
 use firebrick_core::dataset::Rows;
@@ -8,6 +10,7 @@ use firebrick_core::graph::Graph;
 use firebrick_core::registry::{Entry, Factory, Kind, Registry};
 use firebrick_core::weights::Weights;
 
+use self::device::Refused;
 use crate::failure::{failure, maybe_hinted};
 use crate::setup::find;
 
@@ -171,62 +174,47 @@ impl Engines {
 
 /// Returns the engines that have the device, and what those say that can't be made.
 fn usable(entries: &[&Entry], wanted: &Wanted<'_>) -> Result<(Vec<Usable>, Vec<String>)> {
-    let kind = match wanted.accelerator {
-        "auto" => None,
-        // The seed says `gpu` and `cuda` for one thing.
-        "gpu" | "cuda" => Some("cuda"),
-        other => Some(other),
-    };
-    let mut usable = Vec::new();
-    let mut broken = Vec::new();
-    let mut devices = Vec::new();
-    for entry in entries {
-        let name = entry.manifest.name.clone();
-        let engine = match make(entry) {
-            Ok(engine) => engine,
-            Err(reason) => {
-                broken.push(format!("engine `{name}`: {reason}"));
-                continue;
-            }
-        };
-        let available = engine.devices();
-        let device = available
-            .iter()
-            .find(|device| kind.is_none_or(|kind| kind == device.kind));
-        match device {
-            Some(device) => usable.push(Usable {
-                name,
-                placement: Placement {
-                    device: device.kind.clone(),
-                    threads: wanted.threads,
-                },
-                engine,
-            }),
-            None => devices.extend(available.into_iter().map(|device| device.kind)),
-        }
-    }
-    if !usable.is_empty() {
-        return Ok((usable, broken));
-    }
     if entries.is_empty() {
         let hint =
             "install one with `cargo xtask install`, or name its folder with `--plugin-dir DIR`";
         return Err(failure("no engine was found among the plugins", hint));
     }
-    if devices.is_empty() && !broken.is_empty() {
-        return Err(anyhow!("no engine can be used{}", list(&broken)));
+    let kind = device::kind(wanted);
+    let is_wanted = |one: &str| kind.is_none_or(|kind| kind == one);
+    let mut usable = Vec::new();
+    let mut refused = Refused::default();
+    for entry in entries {
+        let name = entry.manifest.name.clone();
+        let engine = match make(entry) {
+            Ok(engine) => engine,
+            Err(reason) => {
+                refused.broken.push(format!("engine `{name}`: {reason}"));
+                continue;
+            }
+        };
+        let devices = engine.devices();
+        let Some(device) = devices.iter().find(|device| is_wanted(&device.kind)) else {
+            let kinds = devices.into_iter().map(|device| device.kind);
+            refused.kinds.extend(kinds);
+            let absent = engine.absent_devices().into_iter();
+            let absent = absent.filter(|absent| is_wanted(&absent.kind));
+            let absent = absent.map(|absent| (name.clone(), absent));
+            refused.absent.extend(absent);
+            continue;
+        };
+        usable.push(Usable {
+            name,
+            placement: Placement {
+                device: device.kind.clone(),
+                threads: wanted.threads,
+            },
+            engine,
+        });
     }
-    devices.sort();
-    devices.dedup();
-    let hint = format!(
-        "use `--accelerator {}`",
-        devices.first().map_or("cpu", String::as_str)
-    );
-    let accelerator = wanted.accelerator;
-    Err(failure(
-        format!("no engine here has a device for accelerator `{accelerator}`"),
-        hint,
-    ))
+    match usable.is_empty() {
+        true => Err(refused.into_error(wanted)),
+        false => Ok((usable, refused.broken)),
+    }
 }
 
 fn make(entry: &Entry) -> Result<Box<dyn Engine>, String> {
@@ -277,3 +265,6 @@ fn list(reasons: &[String]) -> String {
     let lines = reasons.iter().map(|reason| format!("\n  {reason}"));
     lines.collect()
 }
+
+#[cfg(test)]
+mod tests;

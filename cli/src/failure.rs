@@ -48,15 +48,16 @@ pub(crate) fn failure(message: impl fmt::Display, hint: impl Into<String>) -> an
     hinted(anyhow!("{message}"), hint)
 }
 
+/// Returns the hint of an error, the innermost if there are several.
+pub(crate) fn hint_of(error: &anyhow::Error) -> Option<&str> {
+    let hinted = error.chain().filter_map(|cause| cause.downcast_ref());
+    hinted.last().map(|hinted: &Hinted| hinted.hint.as_str())
+}
+
 /// Prints an error as users read it, on stderr.
 pub(crate) fn report(error: &anyhow::Error) {
-    let mut hint = None;
     let mut last = String::new();
     for (idx, cause) in error.chain().enumerate() {
-        hint = cause
-            .downcast_ref::<Hinted>()
-            .map(|hinted| hinted.hint.clone())
-            .or(hint);
         let message = cause.to_string();
         match idx {
             0 => eprintln!("error: {message}"),
@@ -66,7 +67,7 @@ pub(crate) fn report(error: &anyhow::Error) {
         }
         last = message;
     }
-    if let Some(hint) = hint {
+    if let Some(hint) = hint_of(error) {
         eprintln!("\nhint: {hint}");
     }
 }

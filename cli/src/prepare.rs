@@ -16,7 +16,7 @@ use firebrick_datasets::{Fractions, LoadError, Request};
 
 use crate::args::{RunArgs, SearchArgs};
 use crate::checkpoint::{self, Checkpoint, Drawn};
-use crate::engines::{Engines, Wanted};
+use crate::engines::{Engines, Wanted, device};
 use crate::environment::Environment;
 use crate::failure::{failure, maybe_hinted};
 use crate::output::artifacts::Provenance;
@@ -138,10 +138,13 @@ pub(crate) fn known(
     if registry.entries().is_empty() {
         return setup::find(registry, kind, name).map(|_| ());
     }
-    registry
-        .find(kind, name)
-        .map(|_| ())
-        .map_err(|error| blamed(loaded.blame(subject, error.to_string(), Some(error.hint()))))
+    registry.find(kind, name).map(|_| ()).map_err(|error| {
+        let hint = match (kind, name) {
+            (Kind::Engine, "cuda") => device::GET_IT.to_owned(),
+            _ => error.hint(),
+        };
+        blamed(loaded.blame(subject, error.to_string(), Some(hint)))
+    })
 }
 
 /// The base network of a run with the data that it learns.

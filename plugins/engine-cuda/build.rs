@@ -5,7 +5,5 @@ fn main() {
     // A shared library with undefined functions links, and can't be loaded: see `without_llvm`.
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|os| os == "linux") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,--no-undefined");
-        // Name them all, not the first few.
-        println!("cargo::rustc-cdylib-link-arg=-Wl,--error-limit=0");
     }
 }

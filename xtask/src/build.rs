@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use crate::cuda;
 use crate::metadata::Workspace;
 use crate::process::{self, Usage};
 
@@ -24,19 +25,32 @@ pub(crate) enum Need {
     Items,
     /// These and an engine: seconds or, with burn in it, minutes to build, once.
     Engine(String),
-    /// Every plugin of ours.
+    /// Models, passes, strategies and the engine `cuda`, which is no member of the workspace.
+    Cuda(cuda::Options),
+    /// Every plugin of the workspace.
     All,
 }
 
-/// Runs `cargo xtask build [--engine NAME]`, all engines by default.
+impl Need {
+    /// Reads `[--engine NAME [OPTION...]]`, all engines by default.
+    ///
+    /// # Errors
+    /// If there is something else; `usage` says what is expected.
+    pub(crate) fn parse(args: &[String], usage: &str) -> Result<Self> {
+        match args {
+            [] => Ok(Self::All),
+            [flag, name, options @ ..] if flag == "--engine" && name == cuda::ENGINE => {
+                Ok(Self::Cuda(cuda::Options::parse(options)?))
+            }
+            [flag, name] if flag == "--engine" => Ok(Self::Engine(name.clone())),
+            _ => bail!(Usage(format!("expected `{usage}`"))),
+        }
+    }
+}
+
+/// Runs `cargo xtask build [--engine NAME [OPTION...]]`, all engines by default.
 pub(crate) fn task(args: &[String]) -> Result<()> {
-    let need = match args {
-        [] => Need::All,
-        [flag, name] if flag == "--engine" => Need::Engine(name.clone()),
-        _ => bail!(Usage(
-            "expected `cargo xtask build [--engine NAME]`".to_owned()
-        )),
-    };
+    let need = Need::parse(args, "cargo xtask build [--engine NAME]")?;
     let program = build(&Workspace::load()?, &need)?;
     eprintln!("built {}", program.display());
     Ok(())
@@ -51,8 +65,17 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
 /// If there is no such engine, something does not compile or can't be written.
 pub(crate) fn build(workspace: &Workspace, need: &Need) -> Result<PathBuf> {
     let stage = Stage::of(&workspace.target);
-    let plugins = selection(&workspace.plugins(), need, &stage.plugins())?;
-    let built = compile(workspace, &plugins)?;
+    let staged = stage.plugins();
+    let plugins = selection(&workspace.plugins(), need, &staged)?;
+    let mut built = compile(workspace, &plugins)?;
+    let cuda = match need {
+        Need::Cuda(options) => Some(options.clone()),
+        _ if is_among(&staged, cuda::PACKAGE) => cuda::last(workspace),
+        _ => None,
+    };
+    if let Some(options) = cuda {
+        built.libraries.push(cuda::build(workspace, &options)?);
+    }
     stage.put(&built, &workspace.plugins())?;
     Ok(stage.program())
 }
@@ -61,7 +84,7 @@ pub(crate) fn build(workspace: &Workspace, need: &Need) -> Result<PathBuf> {
 fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<String>> {
     let engine = match need {
         Need::Engine(name) => Some(format!("{ENGINE}{name}")),
-        Need::Program | Need::Items | Need::All => None,
+        Need::Program | Need::Items | Need::Cuda(_) | Need::All => None,
     };
     if let (Some(engine), Need::Engine(name)) = (&engine, need)
         && !plugins.contains(&engine.as_str())
@@ -69,6 +92,7 @@ fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<St
         let known: Vec<_> = plugins
             .iter()
             .filter_map(|p| p.strip_prefix(ENGINE))
+            .chain([cuda::ENGINE])
             .collect();
         let known = known.join(", ");
         bail!(Usage(format!(
@@ -77,17 +101,13 @@ fn selection(plugins: &[&str], need: &Need, staged: &[PathBuf]) -> Result<Vec<St
     }
     let is_needed = |plugin: &str| match need {
         Need::Program => false,
-        Need::Items => !plugin.starts_with(ENGINE),
+        Need::Items | Need::Cuda(_) => !plugin.starts_with(ENGINE),
         Need::Engine(_) => !plugin.starts_with(ENGINE) || engine.as_deref() == Some(plugin),
         Need::All => true,
     };
-    let is_staged = |plugin: &str| {
-        let file = library(plugin);
-        staged.iter().any(|staged| staged.ends_with(&file))
-    };
     Ok(plugins
         .iter()
-        .filter(|plugin| is_needed(plugin) || is_staged(plugin))
+        .filter(|plugin| is_needed(plugin) || is_among(staged, plugin))
         .map(|plugin| (*plugin).to_owned())
         .collect())
 }
@@ -99,8 +119,12 @@ pub(crate) fn is_ours(plugins: &[&str], engine: &str) -> bool {
 
 /// Returns whether an engine of ours is staged.
 pub(crate) fn is_staged(workspace: &Workspace, engine: &str) -> bool {
-    let file = library(&format!("{ENGINE}{engine}"));
     let staged = Stage::of(&workspace.target).plugins();
+    is_among(&staged, &format!("{ENGINE}{engine}"))
+}
+
+fn is_among(staged: &[PathBuf], plugin: &str) -> bool {
+    let file = library(plugin);
     staged.iter().any(|staged| staged.ends_with(&file))
 }
 
@@ -146,7 +170,7 @@ fn artifacts(messages: &str) -> BTreeMap<String, PathBuf> {
 }
 
 /// Returns the file name of a plugin.
-fn library(plugin: &str) -> String {
+pub(crate) fn library(plugin: &str) -> String {
     format!("{DLL_PREFIX}{}{DLL_SUFFIX}", plugin.replace('-', "_"))
 }
 
@@ -205,7 +229,8 @@ impl Stage {
         for plugin in self.plugins() {
             let name = plugin.file_name().unwrap_or_default().to_string_lossy();
             let is_ours = name.starts_with(&format!("{DLL_PREFIX}firebrick_plugins_"));
-            if is_ours && !known.iter().any(|known| library(known) == name) {
+            let mut known = known.iter().chain([&cuda::PACKAGE]);
+            if is_ours && !known.any(|known| library(known) == name) {
                 fs::remove_file(&plugin)
                     .with_context(|| format!("can't remove {}", plugin.display()))?;
             }
@@ -319,8 +344,26 @@ mod tests {
         let error = selection(&PLUGINS, &Need::Engine("brun".to_owned()), &[]).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "no engine `brun` here\n\nhint: known: burn, mlp"
+            "no engine `brun` here\n\nhint: known: burn, mlp, cuda"
         );
+    }
+
+    #[test]
+    fn builds_the_engine_of_gpus_only_where_it_is_named() {
+        let args =
+            |line: &str| -> Vec<String> { line.split_whitespace().map(str::to_owned).collect() };
+        let need = |line: &str| Need::parse(&args(line), "this");
+        assert_eq!(need("").unwrap(), Need::All);
+        let burn = Need::Engine("burn".to_owned());
+        assert_eq!(need("--engine burn").unwrap(), burn);
+        assert!(need("--engine burn --without-llvm").is_err());
+        assert!(need("--engine").is_err());
+        let options = cuda::Options::parse(&args("--without-llvm")).unwrap();
+        let cuda = need("--engine cuda --without-llvm").unwrap();
+        assert_eq!(cuda, Need::Cuda(options));
+        // cargo is not asked for it: it is no member.
+        assert_eq!(selected(&cuda, &[cuda::PACKAGE]), PLUGINS[..2]);
+        assert_eq!(selected(&Need::All, &[cuda::PACKAGE]), PLUGINS);
     }
 
     #[test]
@@ -361,6 +404,7 @@ mod tests {
         let names = [
             "firebrick-plugins-models",
             "firebrick-plugins-gone",
+            cuda::PACKAGE,
             "theirs",
         ];
         for name in names {
@@ -380,7 +424,11 @@ mod tests {
             .collect();
         assert_eq!(
             left,
-            [library("firebrick-plugins-models"), library("theirs")]
+            [
+                library(cuda::PACKAGE),
+                library("firebrick-plugins-models"),
+                library("theirs")
+            ]
         );
     }
 

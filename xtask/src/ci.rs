@@ -7,10 +7,10 @@ use anyhow::{Result, bail};
 
 use crate::metadata::Workspace;
 use crate::process::{self, Usage, is_installed};
-use crate::{test, tidy};
+use crate::{cuda, test, tidy};
 
-const STEPS: [&str; 8] = [
-    "fmt", "clippy", "cross", "test", "doc", "tidy", "deny", "miri",
+const STEPS: [&str; 9] = [
+    "fmt", "clippy", "cross", "test", "doc", "tidy", "deny", "miri", "cuda",
 ];
 
 /// Another kind of machine than most of us have, for which the kernels have code of its own.
@@ -84,6 +84,7 @@ fn run(step: &str) -> Result<()> {
             );
             Ok(())
         }
+        "cuda" => cuda::check(&workspace),
         _ => unreachable!("`task` checked the steps"),
     }
 }

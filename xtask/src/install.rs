@@ -2,13 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use crate::build::{Need, Stage, build};
 use crate::metadata::Workspace;
-use crate::process::Usage;
 
-/// Runs `cargo xtask install [--root DIR] [--engine NAME]`, with all engines by default.
+const USAGE: &str = "cargo xtask install [--root DIR] [--engine NAME]";
+
+/// Runs `cargo xtask install [--root DIR] [--engine NAME [OPTION...]]`, with all engines by default.
 ///
 /// Whatever is staged already comes along: next to a newer program, an older plugin would be
 /// refused.
@@ -41,23 +42,17 @@ struct Wanted {
 }
 
 fn wanted(args: &[String]) -> Result<Wanted> {
-    let mut wanted = Wanted {
-        root: None,
-        need: Need::All,
-    };
-    for pair in args.chunks(2) {
-        match pair {
-            [flag, folder] if flag == "--root" => {
-                let root = std::path::absolute(folder);
-                wanted.root = Some(root.with_context(|| format!("`{folder}` is no folder"))?);
-            }
-            [flag, name] if flag == "--engine" => wanted.need = Need::Engine(name.clone()),
-            _ => bail!(Usage(
-                "expected `cargo xtask install [--root DIR] [--engine NAME]`".to_owned()
-            )),
+    let mut rest = args.to_vec();
+    let root = match rest.iter().position(|arg| arg == "--root") {
+        Some(idx) if idx + 1 < rest.len() => {
+            let folder = rest.drain(idx..idx + 2).next_back().unwrap_or_default();
+            let root = std::path::absolute(&folder);
+            Some(root.with_context(|| format!("`{folder}` is no folder"))?)
         }
-    }
-    Ok(wanted)
+        _ => None,
+    };
+    let need = Need::parse(&rest, USAGE)?;
+    Ok(Wanted { root, need })
 }
 
 /// Returns cargo's folder: its `bin` is on the PATH of who builds Rust programs.
@@ -88,7 +83,11 @@ mod tests {
         let one = read("--engine mlp --root /somewhere").unwrap();
         assert_eq!(one.need, Need::Engine("mlp".to_owned()));
         assert_eq!(one.root.as_deref(), Some(Path::new("/somewhere")));
+        assert_eq!(read("--root /a").unwrap().need, Need::All);
+        let cuda = read("--engine cuda --without-llvm --root /a").unwrap();
+        assert!(matches!(cuda.need, Need::Cuda(_)));
         assert!(read("--engine").is_err());
+        assert!(read("--root").is_err());
         assert!(read("--rot /somewhere").is_err());
     }
 }

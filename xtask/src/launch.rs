@@ -104,10 +104,14 @@ fn as_dry_run(args: &[String]) -> Vec<&str> {
 }
 
 /// Returns the engine of ours that a dry run lacked, for the base network, for a candidate or for
-/// zero-cost metrics: the one that the study names, or the one that does all of it.
+/// zero-cost metrics: the one that the study names, or the one that does all of it. None where a
+/// GPU is asked for: those that could be built run on the CPU.
 fn missing_engine(answer: &[u8], plugins: &[&str]) -> Option<String> {
     let answer: Value = serde_json::from_slice(answer).ok()?;
     if !answer.get("engine")?.is_null() && answer["refused"].is_null() {
+        return None;
+    }
+    if matches!(answer["accelerator"].as_str(), Some("gpu" | "cuda")) {
         return None;
     }
     let asked = match answer["engine_asked"].as_str()? {
@@ -198,6 +202,12 @@ mod tests {
         let refused = r#"{"engine": "mlp", "engine_asked": "auto", "refused": "it can't"}"#;
         assert_eq!(missing(refused).as_deref(), Some("burn"));
         assert_eq!(missing(&refused.replace("\"it can't\"", "null")), None);
+        let on_gpu = lacked.replace('}', r#", "accelerator": "gpu"}"#);
+        assert_eq!(missing(&on_gpu), None);
+        assert_eq!(
+            missing(&on_gpu.replace("gpu", "cpu")).as_deref(),
+            Some("burn")
+        );
         assert_eq!(missing(""), None);
         assert_eq!(missing("[]"), None);
     }

@@ -9,6 +9,7 @@
 mod bench;
 mod build;
 mod ci;
+mod cuda;
 mod gpu_check;
 mod install;
 mod judge;
@@ -42,13 +43,17 @@ needs, such as the engine of `--engine`, or `mlp`, or `burn` for what `mlp` can'
 
 Tasks:
   build [--engine NAME]  Build and stage the program and its plugins, with all engines or one
+  build --engine cuda [--without-llvm] [--features fusion,autotune]
+                         Build and stage the engine for NVIDIA GPUs, which no other verb builds: 15
+                         minutes, LLVM from GitHub; --without-llvm needs neither, but the CUDA
+                         toolkit on the machine with the GPU
   install [--root DIR] [--engine NAME]
                          Put the program in DIR/bin and its plugins beside it (by default in
                          cargo's folder, whose bin is on the PATH)
   test [ARGS]            Build, then run all tests, with cargo-nextest where it is installed
   tidy                   Check what neither compiler nor clippy can: arrows, docs, lists
-  ci [STEP...]           Run all checks: fmt, clippy, cross, test, doc, tidy, deny, miri; what
-                         cross, deny and miri need may be missing, which they say
+  ci [STEP...]           Run all checks: fmt, clippy, cross, test, doc, tidy, deny, miri, cuda;
+                         what cross, deny and miri need may be missing, which they say
   judge [--keep] [NETWORK...]
                          Compare exported networks with qonnx and hls4ml, which pip installs
   gpu-check [--pack]     Check the engine `cuda` on the GPU here, beside PyTorch; --pack makes the
@@ -62,6 +67,7 @@ Examples:
   cargo xtask search
   cargo xtask train jsc-d jets-sim --max-epochs 10 --batch-size 256
   cargo xtask test -p firebrick-core
+  cargo xtask build --engine cuda && cargo xtask search --config study.toml --accelerator cuda
 ";
 
 fn main() -> ExitCode {

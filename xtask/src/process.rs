@@ -112,7 +112,11 @@ pub(crate) fn become_it(command: &mut Command) -> Result<ExitCode> {
     outcome.with_context(|| format!("can't run `{}`", shown(command)))
 }
 
-fn succeed(command: &Command, status: ExitStatus) -> Result<()> {
+/// Turns the end of a command into an error unless it succeeded.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) fn succeed(command: &Command, status: ExitStatus) -> Result<()> {
     if !status.success() {
         let command = shown(command);
         bail!(Failed { command, status });

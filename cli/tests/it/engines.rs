@@ -47,12 +47,14 @@ fn run(place: &Place, args: &[&str]) -> Run {
 }
 
 /// Takes an engine away: what else is staged is in the folder `plugins`, and found there alone.
-fn run_without(place: &Place, engine: &str, args: &[&str]) -> Run {
+pub(crate) fn run_without(place: &Place, engine: &str, args: &[&str]) -> Run {
     for entry in fs::read_dir(plugin_folder()).unwrap() {
         let file = entry.unwrap().path();
         let name = file.file_name().unwrap();
         if !name.to_string_lossy().contains(&format!("engine_{engine}")) {
-            fs::copy(&file, place.path("plugins").join(name)).unwrap();
+            let folder = place.path("plugins");
+            fs::create_dir_all(&folder).unwrap();
+            fs::copy(&file, folder.join(name)).unwrap();
         }
     }
     let mut command = place.command(args);

@@ -4,6 +4,7 @@
 mod bad_input;
 mod built;
 mod constraints;
+mod cuda;
 mod dry_run;
 mod engines;
 mod export;

@@ -126,7 +126,8 @@ pub(crate) fn slow() -> bool {
     std::env::var_os("FIREBRICK_SLOW_TESTS").is_some()
 }
 
-fn target_folder() -> PathBuf {
+/// Returns the folder of all that is built.
+pub(crate) fn target_folder() -> PathBuf {
     // target/debug/firebrick -> target
     let program = Path::new(env!("CARGO_BIN_EXE_firebrick"));
     program.ancestors().nth(2).unwrap().to_owned()

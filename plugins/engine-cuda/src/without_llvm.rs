@@ -7,13 +7,14 @@
 //! these. This file can go once `cubecl-cuda` has a feature that leaves LLVM out, as it had none
 //! before 0.11.
 //!
-//! The list is what the linker misses. With the list emptied (`stubs! {}`), `build.rs` has
+//! The list is what the linker misses, and after an update of burn that calls more, it says so
+//! (`build.rs` asks it to). The whole list: empty it (`stubs! {}`), have `build.rs` do nothing, and
 //!
 //! ```text
-//! cargo xtask build --engine cuda --without-llvm 2>&1 | grep -o 'undefined reference to `[^`]*'
+//! cargo xtask build --engine cuda --without-llvm
+//! nm --dynamic --undefined-only target/cuda/release/libfirebrick_plugins_engine_cuda.so |
+//!     awk '$1 == "U" && $2 !~ /@/ { print $2 }' | sort
 //! ```
-//!
-//! print it, and it does so by itself after an update of burn that calls more.
 
 #![expect(unsafe_code, reason = "symbols that a library of C++ would define")]
 

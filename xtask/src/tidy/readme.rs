@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{File, Finding};
 use crate::build::Stage;
+use crate::cuda;
 use crate::metadata::Workspace;
 use crate::process;
 
@@ -44,7 +45,11 @@ pub(super) fn check(files: &[File], workspace: &Workspace) -> Result<Vec<Finding
 fn listed(stage: &Stage) -> Result<Names> {
     let mut command = stage.command();
     command.args(["list", "--format", "json"]);
-    parse_list(&process::read(&mut command)?)
+    let mut names = parse_list(&process::read(&mut command)?)?;
+    // Users read of it whether it is staged here or not.
+    let engines = names.entry("engines".to_owned()).or_default();
+    engines.insert(cuda::ENGINE.to_owned());
+    Ok(names)
 }
 
 fn parse_list(json: &str) -> Result<Names> {
