@@ -48,6 +48,18 @@ fn what_is_above_a_limit_is_not_trained_and_says_so() {
         assert_eq!(trial["state"] == "COMPLETE", is_trained, "{trial}");
         assert_eq!(trial["engine"] == "mlp", is_trained, "{trial}");
         assert_eq!(trial["train_duration"] != 0, is_trained, "{trial}");
+        // The part of the limit, to 10 decimals, and at the end of the entry.
+        let [above, below] = [params as f64 / 1200.0 - 1.0, 1.0 - macs as f64 / 600.0];
+        let violation = above.max(0.0) + below.max(0.0);
+        let last = trial.as_object().unwrap().iter().next_back().unwrap();
+        match trial.get("violation") {
+            None => assert!(is_trained, "{trial}"),
+            Some(found) => {
+                let found = found.as_f64().unwrap();
+                assert!(!is_trained && (found - violation).abs() < 1e-9, "{trial}");
+                assert_eq!(last.0, "violation");
+            }
+        }
         reasons.extend(trial["reason"].as_str().map(str::to_owned));
     }
     reasons.sort();
@@ -61,6 +73,22 @@ fn what_is_above_a_limit_is_not_trained_and_says_so() {
     assert!(run.stderr.contains(count), "{}", run.stderr);
     // A limit is a column of the table although it is no objective.
     assert!(run.stdout.contains("| params |"), "{}", run.stdout);
+}
+
+#[test]
+fn limits_that_are_broken_together_add_up() {
+    let place = limited("params_max = 1000\nmacs_max = 500");
+    let args = ["search", "--config", "study.toml", "--out", "out"];
+    let run = place.run(&[&args[..], &["--strategy", "brute", "--n-trials", "6"]].concat());
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let log = place.json("out/log.json");
+    let trial = log
+        .as_object()
+        .unwrap()
+        .values()
+        .max_by_key(|trial| trial["user_attrs_hardware_metrics"]["params"].as_u64());
+    let trial = trial.unwrap();
+    assert_snapshot!(format!("{} {}", trial["reason"], trial["violation"]), @r#""infeasible: params 2581 is above `params_max` = 1000; macs 2464 is above `macs_max` = 500" 5.509"#);
 }
 
 #[test]
