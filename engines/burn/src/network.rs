@@ -6,17 +6,21 @@
 mod formats;
 mod nodes;
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use firebrick_core::graph::{Graph, Node, Op};
 use firebrick_core::random::Stream;
 
 use crate::ops::Values;
 use crate::ops::batch_norm::{Affine, Normalised};
 use crate::ops::pool::Maxima;
+use crate::ops::quantize::FixedPoints;
 use crate::ops::window::Window;
 use crate::parameters::{Gradients, Parameters};
 use crate::stack::layout::Layout;
 pub(crate) use formats::Stored;
-use formats::{Operands, stored_already};
+use formats::{Operands, fixed_points, stored_already};
 
 /// A graph, prepared for being run.
 #[derive(Debug)]
@@ -38,6 +42,8 @@ pub(crate) struct Network<'a> {
     is_stored: Vec<Vec<bool>>,
     /// The windows of convolutions and pools.
     windows: Vec<Option<Window>>,
+    /// By node and operand, the formats that differ from candidate to candidate.
+    fixed_points: BTreeMap<(usize, &'a str), Arc<FixedPoints>>,
 }
 
 /// What the forward pass keeps for the backward pass.
@@ -116,6 +122,18 @@ impl<'a> Network<'a> {
             )
         };
         let windows = (0..nodes.len()).map(window).collect();
+        let mut is_stored = stored_already(graph, &inputs);
+        let mut fixed_points = BTreeMap::new();
+        if let Some(layout) = layout {
+            fixed_points = self::fixed_points(layout, &parameters.trained.device());
+            for candidate in 1..candidates {
+                let of_candidate = stored_already(layout.graph_of(candidate), &inputs);
+                let both = is_stored.iter_mut().zip(of_candidate);
+                for (all, of_candidate) in both.flat_map(|(all, one)| all.iter_mut().zip(one)) {
+                    *all &= of_candidate;
+                }
+            }
+        }
         let learns_step = |idx| parameters.trains_tensor(idx, "data_in_step");
         Self {
             graph,
@@ -124,7 +142,8 @@ impl<'a> Network<'a> {
             last_reader,
             learns,
             learns_read_step: (0..nodes.len()).map(learns_step).collect(),
-            is_stored: stored_already(graph, &inputs),
+            is_stored,
+            fixed_points,
             inputs,
             windows,
         }

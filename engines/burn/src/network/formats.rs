@@ -5,16 +5,19 @@
 //! gradient by what was stored with it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use firebrick_core::formats::{FixedPoint, Layout, Quantizer, learns_step, step_of};
 use firebrick_core::graph::{Graph, NumberFormat, Op};
 
 use super::Network;
 use crate::ops::batch_norm::{self, Affine, Normalised};
 use crate::ops::linear::Weight;
+use crate::ops::quantize::{FixedPoints, Storage};
 use crate::ops::{Values, quantize};
 use crate::parameters::{Gradients, Parameters, numbers};
+use crate::stack;
 
 /// What a node reads, of which the format is noted.
 const READ: &str = "data_in";
@@ -104,9 +107,9 @@ impl Network<'_> {
                 continue;
             }
             for name in ["weight", "bias"] {
-                if let Some(format) = self.quantizer(idx, name, parameters) {
+                if let Some(storage) = self.storage(idx, name, parameters) {
                     let (x, layout) = (parameters.get(idx, name), layout(parameters, idx, name));
-                    stored.insert((idx, name), quantize::store_tensor(x, layout, &format));
+                    stored.insert((idx, name), storage.store_tensor(x, layout));
                 }
             }
         }
@@ -120,12 +123,12 @@ impl Network<'_> {
         parameters: &Parameters,
         inputs: Vec<Values>,
     ) -> Vec<Values> {
-        let Some(format) = self.quantizer(idx, READ, parameters) else {
+        let Some(storage) = self.storage(idx, READ, parameters) else {
             return inputs;
         };
         let store = |(nth, x)| match self.is_stored[idx][nth] {
             true => x,
-            false => quantize::store(x, &format),
+            false => storage.store(x),
         };
         inputs.into_iter().enumerate().map(store).collect()
     }
@@ -152,11 +155,10 @@ impl Network<'_> {
         if read.is_empty() || by_inputs.is_empty() {
             return by_inputs;
         }
-        let format = self.quantizer(idx, READ, parameters);
-        let Some(format) = format else {
+        let Some(storage) = self.storage(idx, READ, parameters) else {
             return by_inputs;
         };
-        if let (Quantizer::LearnedStep(format), Some(step)) = (&format, step_of(READ)) {
+        if let (Some(format), Some(step)) = (storage.learned_step(), step_of(READ)) {
             let by_input = |(x, grad): (&Values, &Values)| {
                 quantize::step_gradient(x.clone(), grad.clone(), format)
             };
@@ -168,7 +170,7 @@ impl Network<'_> {
             let input = self.inputs[idx][nth];
             match self.is_stored[idx][nth] || !self.learns[input] {
                 true => grad,
-                false => quantize::mask(x, grad, &format),
+                false => storage.mask(x, grad),
             }
         };
         pairs.map(pass).collect()
@@ -187,9 +189,9 @@ impl Network<'_> {
             return;
         }
         let mut gradient = gradient();
-        if let Some(format) = self.quantizer(idx, name, parameters) {
+        if let Some(storage) = self.storage(idx, name, parameters) {
             let x = || parameters.get(idx, name);
-            if let (Quantizer::LearnedStep(format), Some(step)) = (&format, step_of(name)) {
+            if let (Some(format), Some(step)) = (storage.learned_step(), step_of(name)) {
                 let grad = gradient.clone();
                 parameters.note(gradients, idx, step, || {
                     let like = grad.clone();
@@ -197,7 +199,7 @@ impl Network<'_> {
                 });
             }
             let layout = layout(parameters, idx, name);
-            gradient = quantize::mask_tensor(x(), gradient, layout, &format);
+            gradient = storage.mask_tensor(x(), gradient, layout);
         }
         parameters.note(gradients, idx, name, || gradient);
     }
@@ -207,8 +209,8 @@ impl Network<'_> {
         &self,
         idx: usize,
         parameters: &Parameters,
-    ) -> Option<[Option<Quantizer>; 2]> {
-        let formats = ["weight", "bias"].map(|name| self.quantizer(idx, name, parameters));
+    ) -> Option<[Option<Storage>; 2]> {
+        let formats = ["weight", "bias"].map(|name| self.storage(idx, name, parameters));
         formats.iter().any(Option::is_some).then_some(formats)
     }
 
@@ -233,8 +235,9 @@ impl Network<'_> {
             ("bias", &affine.shift, by_shift),
         ];
         for (name, x, grad) in operands {
-            let format = self.quantizer(idx, name, parameters);
-            if let (Some(Quantizer::LearnedStep(format)), Some(step)) = (format, step_of(name)) {
+            let storage = self.storage(idx, name, parameters);
+            let format = storage.as_ref().and_then(Storage::learned_step);
+            if let (Some(format), Some(step)) = (format, step_of(name)) {
                 let gradient = || number(format.step_gradient(x, &grad, x.len()), by_bias);
                 parameters.note(gradients, idx, step, gradient);
             }
@@ -250,14 +253,50 @@ impl Network<'_> {
         self.graph.nodes()[idx].annotations.formats.get(operand)
     }
 
-    /// Returns what computes the format of an operand, at the step that it has now.
-    fn quantizer(&self, idx: usize, operand: &str, parameters: &Parameters) -> Option<Quantizer> {
+    /// Returns how an operand is stored, at the step that it has now.
+    fn storage(&self, idx: usize, operand: &str, parameters: &Parameters) -> Option<Storage> {
         let format = self.format(idx, operand)?;
+        if let Some(formats) = self.fixed_points.get(&(idx, operand)) {
+            return Some(Storage::FixedPoints(formats.clone()));
+        }
         let step = step_of(operand).filter(|_| learns_step(format));
         let step = step.map(|step| numbers(parameters.get(idx, step))[0]);
-        let quantizer = Quantizer::of(format, step);
-        Some(quantizer.expect("the engine supports the formats of the graph"))
+        Some(Storage::Alike(quantizer(format, step)))
     }
+}
+
+fn quantizer(format: &NumberFormat, step: Option<f32>) -> Quantizer {
+    let quantizer = Quantizer::of(format, step);
+    quantizer.expect("the engine supports the formats of the graph")
+}
+
+/// Returns the fixed points of the operands that candidates store each in its own.
+pub(super) fn fixed_points<'a>(
+    layout: &'a stack::layout::Layout,
+    device: &Device,
+) -> BTreeMap<(usize, &'a str), Arc<FixedPoints>> {
+    let mut all = BTreeMap::new();
+    for (idx, node) in layout.graph().nodes().iter().enumerate() {
+        for operand in node.annotations.formats.keys() {
+            let of_candidate = |candidate| {
+                let node = &layout.graph_of(candidate).nodes()[idx];
+                let format = node.annotations.formats.get(operand)?;
+                match quantizer(format, Some(1.0)) {
+                    Quantizer::FixedPoint(format) => Some(format),
+                    _ => None,
+                }
+            };
+            let formats: Option<Vec<FixedPoint>> =
+                (0..layout.n_candidates()).map(of_candidate).collect();
+            if let Some(formats) = formats
+                && formats.iter().any(|format| *format != formats[0])
+            {
+                let formats = Arc::new(FixedPoints::new(formats, device));
+                all.insert((idx, operand.as_str()), formats);
+            }
+        }
+    }
+    all
 }
 
 /// Returns, for each node and each of its inputs, whether what it reads is in fixed point already
@@ -297,8 +336,11 @@ fn affine_tensors(parameters: &Parameters, idx: usize) -> [Tensor<1>; 4] {
     ["weight", "bias", "running_mean", "running_var"].map(|name| parameters.get(idx, name))
 }
 
+/// Returns the layout of a tensor of all candidates.
 fn layout(parameters: &Parameters, idx: usize, name: &str) -> Layout {
-    Layout::of_tensor(parameters.shape(idx, name))
+    let mut layout = Layout::of_tensor(parameters.shape(idx, name));
+    layout.outer *= parameters.n_candidates();
+    layout
 }
 
 /// Makes a tensor of one number, on the device of another.

@@ -79,8 +79,8 @@ impl Network<'_> {
                     }
                     Some(formats) => {
                         let (result, normalised, batch, affine) =
-                            batch_norm::forward_stored(x, weight, bias, *eps, formats);
-                        (result, normalised, batch, Some(affine))
+                            batch_norm::forward_stored(x, weight, bias, *eps, &formats);
+                        (result, normalised, batch, affine)
                     }
                 };
                 for (name, statistic) in [

@@ -1,8 +1,9 @@
 //! Batch normalisation, over rows and places, for each channel.
 
 use burn::tensor::Tensor;
-use firebrick_core::formats::{self, Layout, Quantizer};
+use firebrick_core::formats;
 
+use super::quantize::Storage;
 use super::{Values, channel_sums, cpu, per_channel, vector};
 use crate::parameters::numbers;
 
@@ -27,7 +28,7 @@ pub(crate) enum Normalised {
 }
 
 /// Scale and shift of each channel, not stored.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Affine {
     pub(crate) scale: Vec<f32>,
     pub(crate) shift: Vec<f32>,
@@ -69,17 +70,46 @@ pub(crate) fn forward_stored(
     weight: Tensor<1>,
     bias: Tensor<1>,
     eps: f64,
-    formats: [Option<Quantizer>; 2],
-) -> (Values, Normalised, BatchStatistics, Affine) {
+    formats: &[Option<Storage>; 2],
+) -> (Values, Normalised, BatchStatistics, Option<Affine>) {
     if !cpu::takes(&x) {
-        return forward_stored_by_burn(x, weight, bias, eps, &formats);
+        let is_fixed_point = |format: &Storage| format.is_fixed_point();
+        if formats.iter().flatten().all(is_fixed_point) {
+            let (y, normalised, statistics) = forward_fixed_point(x, weight, bias, eps, formats);
+            return (y, normalised, statistics, None);
+        }
+        let (y, normalised, statistics, exact) =
+            forward_stored_by_burn(x, weight, bias, eps, formats);
+        return (y, normalised, statistics, Some(exact));
     }
     let batch = cpu::batch_norm::Batch::of(x, eps);
     let exact = Affine::of(weight, bias, &batch.mean, &batch.variance, eps);
-    let (scale, shift) = exact.stored(&formats);
+    let (scale, shift) = exact.stored(formats);
     let (y, kept, (mean, variance)) = batch.forward_affine(&scale, &shift);
     let statistics = BatchStatistics { mean, variance };
-    (y, Normalised::Cpu(kept), statistics, exact)
+    (y, Normalised::Cpu(kept), statistics, Some(exact))
+}
+
+/// What [`forward_stored`] computes of formats in fixed point, without asking the host, in float32.
+fn forward_fixed_point(
+    x: Values,
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    eps: f64,
+    formats: &[Option<Storage>; 2],
+) -> (Values, Normalised, BatchStatistics) {
+    let batch = Batch::of(x.clone(), eps);
+    let deviation = batch.variance.clone().add_scalar(eps).sqrt();
+    let scale = per_channel(weight) / deviation;
+    let shift = per_channel(bias) - batch.mean.clone() * scale.clone();
+    let store = |of: Values, format: &Option<Storage>| match format {
+        Some(format) => format.store(of),
+        None => of,
+    };
+    let [of_scale, of_shift] = formats;
+    let y = x * store(scale, of_scale) + store(shift, of_shift);
+    let (normalised, statistics) = batch.kept();
+    (y, normalised, statistics)
 }
 
 /// What [`forward_stored`] computes, on any device. Scale and shift are made on the host, as they
@@ -89,7 +119,7 @@ fn forward_stored_by_burn(
     weight: Tensor<1>,
     bias: Tensor<1>,
     eps: f64,
-    formats: &[Option<Quantizer>; 2],
+    formats: &[Option<Storage>; 2],
 ) -> (Values, Normalised, BatchStatistics, Affine) {
     let device = x.device();
     let batch = Batch::of(x.clone(), eps);
@@ -106,7 +136,7 @@ fn forward_stored_by_burn(
 pub(crate) fn stored(
     [weight, bias, mean, variance]: [Tensor<1>; 4],
     eps: f64,
-    formats: &[Option<Quantizer>; 2],
+    formats: &[Option<Storage>; 2],
 ) -> [Tensor<1>; 2] {
     let device = weight.device();
     let affine = Affine::of(weight, bias, &numbers(mean), &numbers(variance), eps);
@@ -123,13 +153,10 @@ impl Affine {
     }
 
     /// Returns scale and shift as they are stored.
-    fn stored(&self, formats: &[Option<Quantizer>; 2]) -> (Vec<f32>, Vec<f32>) {
-        let store = |numbers: &[f32], format: &Option<Quantizer>| {
-            let mut stored = numbers.to_vec();
-            if let Some(format) = format {
-                format.quantize(numbers, Layout::of_tensor(&[numbers.len()]), &mut stored);
-            }
-            stored
+    fn stored(&self, formats: &[Option<Storage>; 2]) -> (Vec<f32>, Vec<f32>) {
+        let store = |numbers: &[f32], format: &Option<Storage>| match format {
+            Some(format) => format.store_on_host(numbers),
+            None => numbers.to_vec(),
         };
         let [of_scale, of_shift] = formats;
         (store(&self.scale, of_scale), store(&self.shift, of_shift))
@@ -281,7 +308,7 @@ fn count(x: &Values) -> f64 {
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData};
-    use firebrick_core::formats::FixedPoint;
+    use firebrick_core::formats::{FixedPoint, Quantizer};
     use firebrick_core::random::{Purpose, stream};
     use rand::RngExt;
 
@@ -298,24 +325,37 @@ mod tests {
         let tensor = |numbers: [f32; 5]| Tensor::from_floats(numbers, &Device::flex());
         let weight = || tensor([1.0, -0.7, 0.3, 2.0, 0.9]);
         let bias = || tensor([0.4, 0.1, -3.0, 0.0, 1.0]);
-        let coarse = || Some(Quantizer::FixedPoint(FixedPoint::new(5, 2).unwrap()));
+        let coarse = || {
+            let format = FixedPoint::new(5, 2).unwrap();
+            Some(Storage::Alike(Quantizer::FixedPoint(format)))
+        };
         for formats in [[coarse(), coarse()], [None, coarse()], [coarse(), None]] {
             let by_burn = forward_stored_by_burn(x.clone(), weight(), bias(), 1e-3, &formats);
-            let by_kernels = forward_stored(x.clone(), weight(), bias(), 1e-3, formats);
-            let all = [by_burn, by_kernels].map(|(y, normalised, statistics, affine)| {
-                let (by_weight, by_bias) = backward_affine(&normalised, grad.clone());
-                let (by_scale, by_shift) = normalised.by_affine(by_weight.clone(), by_bias.clone());
-                let by_x = backward_x(normalised, weight(), by_weight, by_bias, grad.clone());
-                let mut all = vec![affine.scale, affine.shift, by_scale, by_shift];
-                all.extend([numbers(y), numbers(by_x)]);
-                all.extend([statistics.mean, statistics.variance].map(numbers));
-                all.concat()
-            });
+            let (y, normalised, statistics) =
+                forward_fixed_point(x.clone(), weight(), bias(), 1e-3, &formats);
+            // It has no scale and shift on the host: those are not looked at.
+            let by_operations = (y, normalised, statistics, by_burn.3.clone());
+            let (y, normalised, statistics, affine) =
+                forward_stored(x.clone(), weight(), bias(), 1e-3, &formats);
+            let by_kernels = (y, normalised, statistics, affine.unwrap());
+            let all =
+                [by_burn, by_operations, by_kernels].map(|(y, normalised, statistics, affine)| {
+                    let (by_weight, by_bias) = backward_affine(&normalised, grad.clone());
+                    let (by_scale, by_shift) =
+                        normalised.by_affine(by_weight.clone(), by_bias.clone());
+                    let by_x = backward_x(normalised, weight(), by_weight, by_bias, grad.clone());
+                    let mut all = vec![affine.scale, affine.shift, by_scale, by_shift];
+                    all.extend([numbers(y), numbers(by_x)]);
+                    all.extend([statistics.mean, statistics.variance].map(numbers));
+                    all.concat()
+                });
             let plain = numbers(forward(x.clone(), weight(), bias(), 1e-3).0);
             let stored = &all[0][20..140];
             assert!(plain.iter().zip(stored).any(|(a, b)| (a - b).abs() > 0.05));
-            for (burn, kernels) in all[0].iter().zip(&all[1]) {
-                assert!((burn - kernels).abs() < 1e-4, "{burn} {kernels}");
+            for other in &all[1..] {
+                for (burn, other) in all[0].iter().zip(other) {
+                    assert!((burn - other).abs() < 1e-4, "{burn} {other}");
+                }
             }
         }
     }

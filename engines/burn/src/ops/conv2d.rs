@@ -18,7 +18,7 @@ pub(crate) fn forward(
         return cpu::conv2d::forward(x, weight, bias, window);
     }
     if goes_one_by_one(&x, window) {
-        return one_by_one(x, &weight, bias.as_ref(), window, forward);
+        return one_by_one(&x, &weight, bias.as_ref(), window, forward);
     }
     forward_by_burn(x, weight, bias, window)
 }
@@ -35,7 +35,7 @@ pub(crate) fn forward_exact(
         return cpu::conv2d::forward_exact(x, weight, bias, window);
     }
     if goes_one_by_one(&x, window) {
-        return one_by_one(x, &weight, bias.as_ref(), window, forward_exact);
+        return one_by_one(&x, &weight, bias.as_ref(), window, forward_exact);
     }
     forward_by_burn(x, weight, bias, window)
 }
@@ -48,7 +48,7 @@ fn goes_one_by_one(x: &Values, window: &Window) -> bool {
 
 /// Convolves candidate after candidate.
 fn one_by_one(
-    x: Values,
+    x: &Values,
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
     window: &Window,
@@ -58,7 +58,7 @@ fn one_by_one(
     let of_one = |nth| {
         let bias = bias.map(|bias| share(bias, 0, nth, n));
         let weight = share(weight, 0, nth, n);
-        forward(share(&x, 1, nth, n), weight, bias, &window.of_one())
+        forward(share(x, 1, nth, n), weight, bias, &window.of_one())
     };
     Tensor::cat((0..n).map(of_one).collect(), 1)
 }

@@ -1,12 +1,15 @@
 //! Fake quantisation: numbers as they are stored in a format, in float32.
 
+mod storage;
+
 use burn::tensor::{Tensor, TensorData};
 use firebrick_core::formats::{FixedPoint, Layout, LearnedStep, Quantizer};
 
 use super::{Values, cpu};
+pub(crate) use storage::{FixedPoints, Storage};
 
 /// Stores values; blocks lie along the channels of a place.
-pub(crate) fn store(x: Values, quantizer: &Quantizer) -> Values {
+fn store(x: Values, quantizer: &Quantizer) -> Values {
     if cpu::takes(&x) {
         return cpu::quantize::store(x, quantizer);
     }
@@ -15,7 +18,7 @@ pub(crate) fn store(x: Values, quantizer: &Quantizer) -> Values {
 }
 
 /// Stores a learned tensor, whose layout is that of its own shape.
-pub(crate) fn store_tensor(x: Tensor<1>, layout: Layout, quantizer: &Quantizer) -> Tensor<1> {
+fn store_tensor(x: Tensor<1>, layout: Layout, quantizer: &Quantizer) -> Tensor<1> {
     if cpu::takes(&x) {
         return cpu::quantize::store_tensor(x, layout, quantizer);
     }
@@ -23,7 +26,7 @@ pub(crate) fn store_tensor(x: Tensor<1>, layout: Layout, quantizer: &Quantizer) 
 }
 
 /// Returns the gradient by values, given that by what they are stored as.
-pub(crate) fn mask(x: Values, grad: Values, quantizer: &Quantizer) -> Values {
+fn mask(x: Values, grad: Values, quantizer: &Quantizer) -> Values {
     if cpu::takes(&grad) {
         return cpu::quantize::mask(x, grad, quantizer);
     }
@@ -32,12 +35,7 @@ pub(crate) fn mask(x: Values, grad: Values, quantizer: &Quantizer) -> Values {
 }
 
 /// Returns the gradient by a learned tensor, given that by what it is stored as.
-pub(crate) fn mask_tensor(
-    x: Tensor<1>,
-    grad: Tensor<1>,
-    layout: Layout,
-    quantizer: &Quantizer,
-) -> Tensor<1> {
+fn mask_tensor(x: Tensor<1>, grad: Tensor<1>, layout: Layout, quantizer: &Quantizer) -> Tensor<1> {
     if cpu::takes(&grad) {
         return cpu::quantize::mask_tensor(x, grad, layout, quantizer);
     }

@@ -23,11 +23,6 @@ impl Shares {
         self.n_candidates
     }
 
-    /// Returns the numbers of a candidate in each tensor.
-    pub(super) fn sizes(&self) -> &[usize] {
-        &self.sizes
-    }
-
     /// Returns the vector of some candidates, in their order.
     pub(crate) fn of(&self, vector: Tensor<1>, candidates: &[usize]) -> Tensor<1> {
         let index = index(candidates, &vector.device());
@@ -73,9 +68,9 @@ impl Shares {
     fn tensors(&self, vector: &Tensor<1>) -> Vec<Tensor<2>> {
         let mut start = 0;
         let tensor = |size: &usize| {
-            let end = start + self.n_candidates * size;
-            let tensor = vector.clone().slice([start..end]);
-            start = end;
+            let length = self.n_candidates * size;
+            let tensor = vector.clone().narrow(0, start, length);
+            start += length;
             tensor.reshape([self.n_candidates, *size])
         };
         self.sizes.iter().map(tensor).collect()

@@ -2,7 +2,8 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use firebrick_core::channels::Channels;
-use firebrick_core::graph::{Graph, Op};
+use firebrick_core::formats::operands;
+use firebrick_core::graph::{Graph, NumberFormat, Op};
 use firebrick_core::random::{Purpose, Stream, stream};
 use firebrick_core::recipe::{Optimizer as Kind, Recipe};
 use firebrick_core::testing::{PLAIN_RECIPE, random_graph};
@@ -428,6 +429,43 @@ fn networks_of_every_kind_train_as_they_do_alone() {
     println!("{n_equal} of {n} candidates are equal");
     // Where rounding decides on which side of a relu a number is, what follows is another training.
     assert!(n > 60 && 50 * n_equal > 49 * n, "{n_equal} of {n}");
+}
+
+/// Gives every operand of every node fixed point, coarser or finer from candidate to candidate.
+fn in_fixed_point(graph: &Graph, bits: u32) -> Graph {
+    let mut nodes = graph.nodes().to_vec();
+    for node in &mut nodes {
+        let formats = operands(node).into_iter().map(|operand| {
+            let frac_width = bits as i32 - 4 + (operand == "weight") as i32;
+            (operand.to_owned(), NumberFormat::integer(bits, frac_width))
+        });
+        node.annotations.formats = formats.collect();
+    }
+    Graph::new(nodes).unwrap()
+}
+
+#[test]
+fn numbers_in_fixed_point_are_stored_as_by_each_alone() {
+    let recipe = recipe(Kind::Sgd);
+    let (mut n, mut n_equal) = (0, 0);
+    for text in [DENSE, NORMALISED, CONVOLUTIONS, JOINED] {
+        for widths in [[8, 8, 8], [6, 9, 12]] {
+            let mut candidates = candidates(&text.parse().unwrap(), 3);
+            for (candidate, bits) in candidates.iter_mut().zip(widths) {
+                candidate.graph = in_fixed_point(&candidate.graph, bits);
+            }
+            let mut stack = Stack::new(&candidates, &recipe).expect("one topology");
+            stack.train(STEPS, &recipe);
+            assert!(stack.is_padded_with_zeros(), "{text}");
+            for (candidate, stacked) in candidates.iter().zip(stack.trained()) {
+                let off = distances(&alone(candidate, &recipe), &stacked);
+                n += 1;
+                n_equal += usize::from(off[0] < 1e-5);
+            }
+        }
+    }
+    // Where rounding decides of a half, what follows is another training.
+    assert!(n == 24 && n_equal + 1 >= n, "{n_equal} of {n}");
 }
 
 #[test]
