@@ -1,5 +1,6 @@
 //! `firebrick search`: propose, train and judge candidates, and keep the best.
 
+mod able;
 mod builder;
 mod constant;
 mod correlation;
@@ -39,7 +40,7 @@ use crate::output::progress::Progress;
 use crate::plugins::Plugins;
 use crate::prepare::{self, Network};
 use crate::setup;
-use crate::study::{Loaded, Search, SearchSpace, Subject, Verb};
+use crate::study::{Enqueued, Loaded, Search, SearchSpace, Subject, Verb};
 use crate::training::Trainer;
 use builder::{Analysis, Builder};
 use evaluate::Evaluator;
@@ -100,6 +101,10 @@ pub(crate) fn run(
     loaded
         .check_metrics(measured, measurable)
         .map_err(prepare::blamed)?;
+    let enqueued = loaded.enqueued(&space).map_err(prepare::blamed)?;
+    for note in &enqueued.notes {
+        eprintln!("note: {note}");
+    }
     let strategy_study = StrategyStudy {
         space: space.space.clone(),
         directions: search.goal.directions(),
@@ -111,7 +116,7 @@ pub(crate) fn run(
     let engines = prepare::engines(&loaded, registry, &builder.base, search.n_jobs);
     if args.run.dry_run && format == Format::Json {
         let mut facts = dry_run::facts(&loaded.study, &base.dataset, &builder.base, &engines);
-        add_facts(&mut facts, &search, &space);
+        add_facts(&mut facts, &search, &space, &enqueued);
         let refused = engines
             .as_ref()
             .ok()
@@ -126,7 +131,7 @@ pub(crate) fn run(
     let describe = || {
         let model = &loaded.study.model.name;
         prepare::describe(&base.dataset, &builder.base, model, &engines);
-        announce(&search, &space);
+        announce(&search, &space, &enqueued);
         if let Some(reason) = refused::first(&space, &builder, &engines) {
             eprintln!("warning: no engine here can train some of the candidates: {reason}");
         }
@@ -195,6 +200,7 @@ pub(crate) fn run(
     let deadline = Deadline::after(search.timeout_s.and_then(to_duration));
     let mut progressed = Progressed::default();
     let budget = Budget {
+        enqueued: &enqueued.points,
         n_trials: search.n_trials,
         population: search.population as u64,
     };
@@ -271,8 +277,12 @@ fn strategy(
             StrategyError::Settings(_) => Subject::Key("search.strategy.settings"),
             _ => Subject::Strategy,
         };
+        let hint = match error {
+            StrategyError::Settings(_) => None,
+            _ => Some(able::hint(registry, name, study)),
+        };
         let what = format!("strategy `{name}`: {error}");
-        prepare::blamed(loaded.blame(subject, what, None))
+        prepare::blamed(loaded.blame(subject, what, hint))
     })
 }
 
@@ -328,7 +338,12 @@ fn total_trials(search: &Search, space: &SearchSpace) -> u64 {
 }
 
 /// Adds what a search would do to the facts of a dry run.
-fn add_facts(facts: &mut Map<String, Json>, search: &Search, space: &SearchSpace) {
+fn add_facts(
+    facts: &mut Map<String, Json>,
+    search: &Search,
+    space: &SearchSpace,
+    enqueued: &Enqueued,
+) {
     // Whole where JSON can hold it; no number stands for a space without end.
     let n_points = space.space.size().map(|size| match u64::try_from(size) {
         Ok(size) => Json::from(size),
@@ -336,15 +351,20 @@ fn add_facts(facts: &mut Map<String, Json>, search: &Search, space: &SearchSpace
     });
     facts.insert("n_points".into(), n_points.unwrap_or_default());
     facts.insert("n_trials".into(), total_trials(search, space).into());
+    facts.insert("n_enqueued".into(), enqueued.points.len().into());
     facts.insert("strategy".into(), search.strategy.clone().into());
     facts.insert("objectives".into(), search.goal.to_string().into());
 }
 
-fn announce(search: &Search, space: &SearchSpace) {
+fn announce(search: &Search, space: &SearchSpace, enqueued: &Enqueued) {
     let size = space.space.size();
     let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
+    let given = match enqueued.points.len() {
+        0 => String::new(),
+        n_points => format!(", the first {n_points} of them given"),
+    };
     eprintln!(
-        "searching {size} candidates with `{}`, up to {} trials, {} asked at a time · {}",
+        "searching {size} candidates with `{}`, up to {} trials{given}, {} asked at a time · {}",
         search.strategy, search.n_trials, search.population, search.goal,
     );
 }

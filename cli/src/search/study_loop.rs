@@ -26,10 +26,12 @@ pub(crate) trait Spelling {
     fn sampled_config(&self, params: &Params) -> Json;
 }
 
-/// How many trials a study may spend, and how many are asked for at a time.
+/// What a study begins with, how many trials it may spend, and how many are asked for at a time.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Budget {
-    /// The most trials.
+pub(crate) struct Budget<'a> {
+    /// The points of the first trials, from number 0, which the strategy is told and not asked for.
+    pub(crate) enqueued: &'a [Params],
+    /// The most trials, those included.
     pub(crate) n_trials: u64,
     /// How many proposals are asked for before any of them is told. It does not follow the number
     /// of jobs, so that the proposals do not either.
@@ -163,21 +165,30 @@ pub(crate) fn run(
     spelling: &dyn Spelling,
     strategy: &mut dyn Strategy,
     evaluator: &Evaluator<'_>,
-    budget: Budget,
+    budget: Budget<'_>,
     progressed: &mut Progressed,
     hooks: &mut Hooks<'_>,
 ) -> Result<End> {
     loop {
         let next = progressed.records.len() as u64;
-        let numbers: Vec<u64> =
-            (next..budget.n_trials.min(next.saturating_add(budget.population))).collect();
+        let enqueued = budget.enqueued.get(progressed.records.len()..);
+        let enqueued = enqueued.unwrap_or_default();
+        // The strategy is told the last of those before it is asked for its first.
+        let n_most = match enqueued.len() {
+            0 => budget.population,
+            n_left => budget.population.min(n_left as u64),
+        };
+        let numbers: Vec<u64> = (next..budget.n_trials.min(next.saturating_add(n_most))).collect();
         if numbers.is_empty() {
             return Ok(End::Spent);
         }
         if (hooks.should_stop)() {
             return Ok(End::Stopped);
         }
-        let asked = strategy.ask(&numbers).context("the strategy can't go on")?;
+        let asked = match enqueued {
+            [] => strategy.ask(&numbers).context("the strategy can't go on")?,
+            enqueued => enqueued[..numbers.len()].to_vec(),
+        };
         if asked.is_empty() {
             return Ok(End::Exhausted);
         }

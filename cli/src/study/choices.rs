@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use firebrick_core::Json;
 use firebrick_core::space::{Domain, Parameter, Space, SpaceError};
 use firebrick_core::value::Value;
 
@@ -34,6 +35,14 @@ impl fmt::Display for Record {
             write!(formatter, "{space}{name} {value}")?;
         }
         Ok(())
+    }
+}
+
+impl Record {
+    /// Returns the record as a file has it.
+    pub(super) fn to_json(&self) -> Json {
+        let fields = self.0.iter().cloned();
+        Json::Object(fields.map(|(name, value)| (name, value.into())).collect())
     }
 }
 
@@ -157,22 +166,27 @@ fn read_records(path: &str, item: &Item, items: &[Item]) -> Result<Choices, Stud
                 "a list of tables, as another entry is one",
             ));
         };
-        if table.0.is_empty() {
-            let what = format!("`{path}` has a table without fields");
-            return Err(StudyError::at(&item.origin, what));
-        }
-        let mut fields = Vec::with_capacity(table.0.len());
-        for entry in &table.0 {
-            let path = join(path, &entry.key);
-            let value = value(&entry.item.raw);
-            let value = value.ok_or_else(|| misfit(&path, &entry.item, "a single value"))?;
-            fields.push((entry.key.clone(), value));
-        }
-        records.push(Record(fields));
+        records.push(read_record(path, item, table)?);
     }
     let choices = Choices::Records(records);
     check_domain(path, item, choices.domain(false))?;
     Ok(choices)
+}
+
+/// Reads the fields of one record.
+pub(super) fn read_record(path: &str, item: &Item, table: &Table) -> Result<Record, StudyError> {
+    if table.0.is_empty() {
+        let what = format!("`{path}` has a table without fields");
+        return Err(StudyError::at(&item.origin, what));
+    }
+    let mut fields = Vec::with_capacity(table.0.len());
+    for entry in &table.0 {
+        let path = join(path, &entry.key);
+        let value = value(&entry.item.raw);
+        let value = value.ok_or_else(|| misfit(&path, &entry.item, "a single value"))?;
+        fields.push((entry.key.clone(), value));
+    }
+    Ok(Record(fields))
 }
 
 fn read_range(mut table: Section<'_>) -> Result<Choices, StudyError> {
@@ -236,7 +250,8 @@ fn check_domain(path: &str, item: &Item, domain: Domain) -> Result<(), StudyErro
     }
 }
 
-fn value(raw: &Raw) -> Option<Value> {
+/// Returns a single value; `None` for what is none.
+pub(super) fn value(raw: &Raw) -> Option<Value> {
     Some(match raw {
         Raw::Null => Value::Null,
         Raw::Bool(switch) => Value::Bool(*switch),

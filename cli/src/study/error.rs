@@ -74,7 +74,7 @@ impl fmt::Display for StudyError {
 
 impl std::error::Error for StudyError {}
 
-/// A key that was given and changes nothing.
+/// A key that was given and changes nothing, or not what one might think.
 ///
 /// # Example
 /// ``eval_mode` has no effect: ... in `studies/digits.toml`, line 17``
@@ -82,7 +82,9 @@ impl std::error::Error for StudyError {}
 pub(crate) struct Notice {
     /// The key with its tables, `search.strategy.eval_mode`.
     pub(crate) key: String,
-    /// Why it has no effect.
+    /// Whether it changes nothing.
+    pub(crate) is_idle: bool,
+    /// Why it has no effect, or which one.
     pub(crate) reason: String,
     /// The name of the study file.
     pub(crate) file: Option<String>,
@@ -91,13 +93,27 @@ pub(crate) struct Notice {
 }
 
 impl Notice {
-    /// Returns a notice about a key of the file that is being read.
+    /// Returns a notice about a key, of the file that is being read, that has no effect.
     pub(super) fn new(key: impl Into<String>, origin: &Origin, reason: impl Into<String>) -> Self {
         Self {
             key: key.into(),
+            is_idle: true,
             reason: reason.into(),
             file: None,
             origin: Some(origin.clone()),
+        }
+    }
+
+    /// Returns a notice about a key, of the file that is being read, that has another effect than
+    /// one might think.
+    pub(super) fn of_effect(
+        key: impl Into<String>,
+        origin: &Origin,
+        effect: impl Into<String>,
+    ) -> Self {
+        Self {
+            is_idle: false,
+            ..Self::new(key, origin, effect)
         }
     }
 
@@ -114,7 +130,8 @@ impl fmt::Display for Notice {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "`{}`", self.key)?;
         write_place(formatter, self.file.as_deref(), self.origin.as_ref())?;
-        write!(formatter, " has no effect: {}", self.reason)
+        let has_none = if self.is_idle { " has no effect" } else { "" };
+        write!(formatter, "{has_none}: {}", self.reason)
     }
 }
 

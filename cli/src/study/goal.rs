@@ -14,8 +14,8 @@ use super::section::{Section, misfit};
 pub(crate) struct Goal {
     /// The metrics, by name as MASE orders them: the order of `value` in `best.json`.
     pub(crate) objectives: Vec<Objective>,
-    /// The direction of the sum, where all of them count as one (`sum_scaled_metrics`). A metric
-    /// whose own direction is the other one is subtracted.
+    /// The direction of the sum, where all of them count as one (`sum_scaled_metrics`); then it is
+    /// that of each, and what is to be subtracted has a scale below 0.
     pub(crate) sum: Option<Direction>,
 }
 
@@ -50,21 +50,10 @@ impl Goal {
             let metric = metrics.get(&objective.metric).ok_or(&objective.metric)?;
             values.push(objective.scale * metric);
         }
-        let Some(direction) = self.sum else {
-            return Ok(values);
-        };
-        let signed = self
-            .objectives
-            .iter()
-            .zip(values)
-            .map(|(objective, value)| {
-                if objective.direction == direction {
-                    value
-                } else {
-                    -value
-                }
-            });
-        Ok(vec![signed.sum()])
+        match self.sum {
+            Some(_) => Ok(vec![values.iter().sum()]),
+            None => Ok(values),
+        }
     }
 
     /// Returns the scaled metrics of a trial by name, as `best.json` has them; a missing metric is
@@ -79,7 +68,7 @@ impl Goal {
 }
 
 /// Writes what is wanted as people say it: ``accuracy (maximize), params (minimize)``, or
-/// ``minimize the sum of loss, 0.5 accuracy (subtracted)``.
+/// ``minimize the sum of loss, -0.5 accuracy``.
 impl fmt::Display for Goal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = |direction: Direction| {
@@ -98,8 +87,7 @@ impl fmt::Display for Goal {
             };
             match self.sum {
                 None => format!("{metric} ({})", word(*direction)),
-                Some(sum) if sum == *direction => format!("{factor}{metric}"),
-                Some(_) => format!("{factor}{metric} (subtracted)"),
+                Some(_) => format!("{factor}{metric}"),
             }
         };
         let objectives: Vec<String> = self.objectives.iter().map(objective).collect();
@@ -147,7 +135,7 @@ pub(super) fn read<'a>(
     let mut objectives = Vec::new();
     for entry in metrics.rest() {
         let table = Section::of(metrics.path_of(&entry.key), &entry.item)?;
-        objectives.push(read_objective(table, &entry.key, sum)?);
+        objectives.push(read_objective(table, &entry.key, sum, notices)?);
     }
     if objectives.is_empty() && sum.is_some() {
         let what = format!(
@@ -178,6 +166,7 @@ fn read_objective(
     mut table: Section<'_>,
     metric: &str,
     sum: Option<Direction>,
+    notices: &mut Vec<Notice>,
 ) -> Result<Objective, StudyError> {
     let finite = |scale: f64| scale.is_finite() && scale != 0.0;
     let scale = table
@@ -186,12 +175,8 @@ fn read_objective(
     let given = table.word("direction", &DIRECTIONS)?;
     if let (Some(given), Some(sum)) = (given, sum)
         && given != sum
-        && scale < 0.0
-        && let Some(item) = table.item("scale")
     {
-        // Either says by itself that the metric is subtracted; both could mean either.
-        let expected = "above 0, since the direction already says that the metric is subtracted";
-        return Err(misfit(&table.path_of("scale"), item, expected));
+        return read_subtracted(table, metric, scale, sum, notices);
     }
     let direction = given.or(sum).or_else(|| defaults::direction(metric));
     let Some(direction) = direction else {
@@ -203,10 +188,76 @@ fn read_objective(
             ..StudyError::absent(what).hinted(hint)
         });
     };
+    // A direction that is given beside a scale above 0 is what is meant.
+    if let Some(usual) = defaults::direction(metric)
+        && (given.is_none() || scale < 0.0)
+        && (usual == direction) != (scale > 0.0)
+        && let Some(origin) = table.origin()
+    {
+        let more = match usual {
+            Direction::Maximize => "less",
+            Direction::Minimize => "more",
+        };
+        let what = match sum {
+            Some(sum) => format!("the sum is to be {}", participle(sum)),
+            None => format!(
+                "what is to be {} is the metric times its scale",
+                participle(direction)
+            ),
+        };
+        let effect = format!(
+            "with the scale {scale:?}, {more} of it counts as better, since {what}; \
+             `scale = {:?}` turns it round",
+            -scale
+        );
+        notices.push(Notice::of_effect(table.path(), origin, effect));
+    }
     table.finish()?;
     Ok(Objective {
         metric: metric.to_owned(),
         direction,
         scale,
     })
+}
+
+/// Ends reading a metric that goes the other way than the sum that it is of.
+fn read_subtracted(
+    mut table: Section<'_>,
+    metric: &str,
+    scale: f64,
+    sum: Direction,
+    notices: &mut Vec<Notice>,
+) -> Result<Objective, StudyError> {
+    if scale < 0.0
+        && let Some(item) = table.item("scale")
+    {
+        // Either says by itself that the metric is subtracted; both could mean either.
+        let expected = "above 0, since the direction already says that the metric is subtracted";
+        let hint = "leave out its `direction`, which MASE passes over where metrics are summed";
+        let error = misfit(&table.path_of("scale"), item, expected);
+        return Err(error.hinted(hint.to_owned()));
+    }
+    let scale = -scale;
+    if let Some(item) = table.item("direction") {
+        let sum = participle(sum);
+        let effect = format!(
+            "the sum is to be {sum}, so `{metric}` counts with the scale {scale:?}; MASE would \
+             add it"
+        );
+        let key = table.path_of("direction");
+        notices.push(Notice::of_effect(key, &item.origin, effect));
+    }
+    table.finish()?;
+    Ok(Objective {
+        metric: metric.to_owned(),
+        direction: sum,
+        scale,
+    })
+}
+
+fn participle(direction: Direction) -> &'static str {
+    match direction {
+        Direction::Maximize => "maximized",
+        Direction::Minimize => "minimized",
+    }
 }

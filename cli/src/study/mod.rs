@@ -9,6 +9,7 @@
 mod choices;
 mod constraint;
 mod defaults;
+mod enqueue;
 mod error;
 mod file;
 mod goal;
@@ -30,6 +31,7 @@ mod write;
 mod zero_cost;
 
 pub(crate) use constraint::{Broken, Constraint};
+pub(crate) use enqueue::Enqueued;
 pub(crate) use error::{Notice, StudyError};
 pub(crate) use goal::{Goal, SOFTWARE_METRICS};
 use measured::MEASURED;
@@ -48,7 +50,7 @@ use firebrick_core::engine::ZeroCost;
 use firebrick_core::hint::did_you_mean;
 
 use error::Origin;
-use file::{Raw, Table};
+use file::{Item, Raw, Table};
 
 /// The metric that zero-cost metrics are shown beside, since they hardly beat it.
 pub(crate) const BASELINE: &str = "params";
@@ -369,15 +371,25 @@ fn missing(metric: &str, known: &[&str], measurable: &[(String, String)]) -> Str
         .unwrap_or_else(|| format!("known: `{}`", names.join("`, `")))
 }
 
-/// Notes where each key stands.
+/// Notes where each key stands, and each table of a list: `enqueue[0]`.
 fn note_places(path: &str, table: &Table, places: &mut BTreeMap<String, Origin>) {
     for entry in &table.0 {
         let path = section::join(path, &entry.key);
-        if let Raw::Table(table) = &entry.item.raw {
-            note_places(&path, table, places);
-        }
-        places.insert(path, entry.item.origin.clone());
+        note_item(path, &entry.item, places);
     }
+}
+
+fn note_item(path: String, item: &Item, places: &mut BTreeMap<String, Origin>) {
+    match &item.raw {
+        Raw::Table(table) => note_places(&path, table, places),
+        Raw::List(items) => {
+            for (idx, item) in items.iter().enumerate() {
+                note_item(format!("{path}[{idx}]"), item, places);
+            }
+        }
+        _ => {}
+    }
+    places.insert(path, item.origin.clone());
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{Loaded, Subject, section};
 use probe::Tried;
 use tie::Shared;
 
-pub(super) use planned::Planned;
+pub(super) use planned::{Planned, PlannedField};
 
 /// Types of node that MASE quantises, as far as there are such ops: the ones that a seed in its
 /// spelling is about, and that its `best.json` lists.

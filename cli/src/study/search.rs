@@ -8,6 +8,7 @@ use firebrick_core::recipe::Recipe;
 
 use super::constraint::{self, Constraint};
 use super::defaults;
+use super::enqueue::{self, Point};
 use super::error::{Notice, StudyError};
 use super::file::Raw;
 use super::goal::{self, Goal};
@@ -28,6 +29,8 @@ pub(crate) struct Search {
     pub(crate) strategy: String,
     /// Its settings: an object.
     pub(crate) settings: Json,
+    /// The points that come before its own, as far as they are given.
+    pub(crate) enqueue: Vec<Point>,
     /// What is wanted.
     pub(crate) goal: Goal,
     /// The analyses that measure every candidate (`hw_runner`), in order.
@@ -108,6 +111,10 @@ pub(super) fn read(
         .rest()
         .map(|entry| (entry.key.clone(), entry.item.raw.to_json()));
     let settings = Json::Object(settings.collect());
+    let enqueue = match table.item("enqueue") {
+        Some(item) => enqueue::read(item, notices)?,
+        None => Vec::new(),
+    };
     let goal = goal::read(&table.section("metrics")?, &mut setup, notices)?;
     let zero_cost = zero_cost::wanted(&zero_cost, &goal, &constraints);
     let runner = table.section("hw_runner")?;
@@ -133,7 +140,7 @@ pub(super) fn read(
     let population = setup.size("population", 1)?.unwrap_or(defaults::POPULATION);
     let work = pruner::Work {
         max_epochs: recipe.max_epochs,
-        n_enqueued: 0,
+        n_enqueued: enqueue.len() as u64,
         n_trials,
         population: population as u64,
         n_objectives: goal.directions().len(),
@@ -155,6 +162,7 @@ pub(super) fn read(
         space,
         strategy,
         settings,
+        enqueue,
         goal,
         analyses,
         measured,

@@ -209,7 +209,7 @@ pub(super) fn misfit(path: &str, item: &Item, expected: &str) -> StudyError {
 }
 
 /// Keys that are looked for elsewhere, with the table that has them.
-const HOMES: [(&str, &str); 14] = [
+const HOMES: [(&str, &str); 15] = [
     ("inherit", "search"),
     ("importance", "search"),
     ("constraints", "search"),
@@ -218,6 +218,7 @@ const HOMES: [(&str, &str); 14] = [
     ("tie", "search.search_space"),
     ("float_epochs", "quantization"),
     ("calibration", "quantization"),
+    ("enqueue", "search.strategy"),
     ("pruner", "search.strategy"),
     ("metrics", "search.strategy"),
     ("hw_runner", "search.strategy"),

@@ -27,14 +27,14 @@ pub(crate) struct SearchSpace {
     /// The passes in the order in which they are applied.
     passes: Vec<String>,
     /// The nodes that the sampled config lists, in the order of the graph.
-    nodes: Vec<PlannedNode>,
+    pub(super) nodes: Vec<PlannedNode>,
 }
 
 /// A node with what its seed says.
 #[derive(Debug, Clone, PartialEq)]
-struct PlannedNode {
-    name: String,
-    groups: Vec<Planned>,
+pub(super) struct PlannedNode {
+    pub(super) name: String,
+    pub(super) groups: Vec<Planned>,
 }
 
 impl Loaded {

@@ -86,6 +86,7 @@ impl Loaded {
                 file: self.file.clone().filter(|_| origin.is_some()),
                 origin,
                 key,
+                is_idle: true,
                 reason: "no analysis of the study takes it".to_owned(),
             }
         });

@@ -1,5 +1,7 @@
+mod enqueue;
 mod errors;
 mod formats;
+mod goal;
 mod mase;
 mod precedence;
 mod quantization;

@@ -10,7 +10,8 @@ use firebrick_core::space::Domain;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::choices::Choices;
+use super::choices::{Choices, Record};
+use super::enqueue::Point;
 use super::recipe::{KEEPS, LR_SCHEDULERS, OPTIMIZERS};
 use super::resolve::Study;
 use super::search::Search;
@@ -145,6 +146,12 @@ impl Text {
         }
         self.table(&["search", "strategy"]);
         self.line("name", &search.strategy.as_str().into());
+        if !search.enqueue.is_empty() {
+            self.line(
+                "enqueue",
+                &search.enqueue.iter().map(Point::to_json).collect(),
+            );
+        }
         self.table(&["search", "strategy", "settings"]);
         self.fields(&search.settings);
         self.table(&["search", "strategy", "sw_runner", "basic_train"]);
@@ -220,13 +227,7 @@ impl Text {
 fn choices(choices: &Choices) -> Json {
     match choices {
         Choices::List(values) => values.iter().cloned().map(Json::from).collect(),
-        Choices::Records(records) => {
-            let records = records.iter().map(|record| {
-                let fields = record.0.iter().cloned();
-                Json::Object(fields.map(|(name, value)| (name, value.into())).collect())
-            });
-            records.collect()
-        }
+        Choices::Records(records) => records.iter().map(Record::to_json).collect(),
         Choices::Range(Domain::Int {
             low,
             high,
@@ -263,7 +264,7 @@ fn direction_word(direction: Direction) -> &'static str {
 }
 
 /// Returns a value on one line; null is `"NA"`, as MASE writes it.
-fn inline(value: &Json) -> String {
+pub(super) fn inline(value: &Json) -> String {
     match value {
         Json::Null => "\"NA\"".to_owned(),
         Json::Bool(switch) => switch.to_string(),

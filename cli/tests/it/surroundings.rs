@@ -210,7 +210,7 @@ fn a_sum_of_metrics_is_announced_as_one() {
         .stderr
         .lines()
         .find(|line| line.starts_with("searching"));
-    assert_snapshot!(line.unwrap_or(&run.stderr), @"searching 6 candidates with `tpe`, up to 4 trials, 4 asked at a time · maximize the sum of accuracy, 0.0001 params (subtracted)");
+    assert_snapshot!(line.unwrap_or(&run.stderr), @"searching 6 candidates with `tpe`, up to 4 trials, 4 asked at a time · maximize the sum of accuracy, -0.0001 params");
 }
 
 /// Runs a search on a terminal, if `script` can make one, and returns what it showed.

@@ -122,6 +122,7 @@ impl<'a> Planner<'a> {
         let origin = self.loaded.places.get(key).cloned();
         Notice {
             key: key.to_owned(),
+            is_idle: true,
             reason,
             file: self.loaded.file.clone().filter(|_| origin.is_some()),
             origin,

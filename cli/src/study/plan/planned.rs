@@ -15,25 +15,35 @@ pub(in crate::study) struct Planned {
     /// The pass, if any.
     pub(in crate::study) pass: Option<String>,
     /// The fields that the node has, `name` first.
-    pub(super) fields: Vec<PlannedField>,
+    pub(in crate::study) fields: Vec<PlannedField>,
     /// For which values of `name` a field exists; one that is not listed does for all.
     pub(super) needs: BTreeMap<String, Vec<String>>,
 }
 
 /// A field of a node.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct PlannedField {
-    pub(super) name: String,
+pub(in crate::study) struct PlannedField {
+    pub(in crate::study) name: String,
     /// What it can be.
-    pub(super) choices: Choices,
+    pub(in crate::study) choices: Choices,
     /// The parameter that decides; absent where there is one choice.
-    pub(super) parameter: Option<String>,
+    pub(in crate::study) parameter: Option<String>,
 }
 
 impl Planned {
     /// Returns whether the group is about a pass.
     pub(in crate::study) fn is_of(&self, pass: &str) -> bool {
         self.pass.as_deref() == Some(pass)
+    }
+
+    /// Returns the parameter that says `name`, and for which of its values a field exists; `None`
+    /// where there is no such parameter.
+    pub(in crate::study) fn names_for(&self, field: &str) -> Option<(&str, Vec<Value>)> {
+        let named = self.fields.first().filter(|first| first.name == "name")?;
+        let parameter = named.parameter.as_deref()?;
+        let names = named.choices.listed().iter();
+        let names = names.filter(|name| exists(field, name, &self.needs));
+        Some((parameter, names.cloned().collect()))
     }
 
     /// Returns the fields that exist under params, with their values, those of a record each by

@@ -401,6 +401,7 @@ fn says_what_is_wrong_with_a_strategy() {
     setup.direction = "maximize"
     metrics.params = { scale = -1.0, direction = "minimize" }
       `search.strategy.metrics.params.scale` must be above 0, since the direction already says that the metric is subtracted, is `-1.0` in `studies/x.toml`, line 4
+        hint: leave out its `direction`, which MASE passes over where metrics are summed
     "#);
 }
 

@@ -63,9 +63,8 @@ impl Pass for Quantize {
     }
 }
 
-fn space_for(graph: &str, text: &str) -> Result<SearchSpace, StudyError> {
-    let loaded = search(&format!("[search.search_space]\n{text}"));
-    let passes: BTreeMap<String, Box<dyn Pass>> = BTreeMap::from([
+pub(super) fn passes() -> BTreeMap<String, Box<dyn Pass>> {
+    BTreeMap::from([
         ("quantize".to_owned(), Box::new(Quantize) as Box<dyn Pass>),
         (
             "channel_multiplier".to_owned(),
@@ -73,8 +72,12 @@ fn space_for(graph: &str, text: &str) -> Result<SearchSpace, StudyError> {
                 refuses: &["seq_blocks_6"],
             }),
         ),
-    ]);
-    loaded.search_space(&graph.parse().unwrap(), 16, &passes)
+    ])
+}
+
+fn space_for(graph: &str, text: &str) -> Result<SearchSpace, StudyError> {
+    let loaded = search(&format!("[search.search_space]\n{text}"));
+    loaded.search_space(&graph.parse().unwrap(), 16, &passes())
 }
 
 pub(super) fn space_of(text: &str) -> Result<SearchSpace, StudyError> {

@@ -15,6 +15,7 @@ use proptest::sample::{select, subsequence};
 
 use super::super::choices::{Choices, Record};
 use super::super::constraint::{Constraint, Side};
+use super::super::enqueue::{Given, Point, Said};
 use super::super::goal::Goal;
 use super::super::measured::{LatencyArgs, Measured};
 use super::super::resolve::{Accelerator, DatasetSpec, ModelSpec};
@@ -80,6 +81,7 @@ seed.a.config = { name = [\"both\", \"input_only\"], channel_multiplier = [1, 2]
 name = \"optuna\"
 setup = { n_trials = 3, timeout = 2.5, sampler = \"tpe\", sum_scaled_metrics = false }
 metrics.accuracy = { scale = 1.0, direction = \"maximize\" }
+enqueue = [{ \"a/config/name\" = \"both\", b.quantize.data_in = { width = 8 } }, { a.config.name = \"NA\" }]
 ";
 
 #[test]
@@ -336,7 +338,7 @@ fn goals() -> impl Strategy<Value = Goal> {
             .into_iter()
             .map(|(metric, (scale, direction))| Objective {
                 metric,
-                direction,
+                direction: sum.unwrap_or(direction),
                 scale,
             })
             .collect(),
@@ -417,10 +419,38 @@ fn zero_costs() -> impl Strategy<Value = Vec<ZeroCost>> {
     subsequence(ZeroCost::ALL.to_vec(), 0..=ZeroCost::ALL.len())
 }
 
+fn points() -> impl Strategy<Value = Vec<Point>> {
+    let part = || texts().prop_filter("a part of a name", |text| !text.contains('/'));
+    let value = prop_oneof![
+        any::<i64>().prop_map(Value::Int),
+        positive().prop_map(Value::Float),
+        texts().prop_map(Value::Text),
+        Just(Value::Null),
+    ];
+    let record = btree_map(texts(), value.clone(), 1..3);
+    let said = prop_oneof![
+        value.prop_map(Said::Value),
+        record.prop_map(|fields| Said::Record(Record(fields.into_iter().collect()))),
+    ];
+    let point = btree_map((part(), part(), part()), said, 1..3).prop_map(|values| {
+        let given = values
+            .into_iter()
+            .map(|((node, table, field), value)| Given {
+                node,
+                table,
+                field,
+                value,
+            });
+        Point(given.collect())
+    });
+    vec(point, 0..3)
+}
+
 fn searches() -> impl Strategy<Value = Search> {
     let strategy = (
         texts().prop_filter("a sampler", |name| name != "optuna"),
         objects(jsons()),
+        points(),
     );
     let budget = (
         1..i64::MAX as u64,
@@ -447,6 +477,7 @@ fn searches() -> impl Strategy<Value = Search> {
                 space,
                 strategy: strategy.0,
                 settings: strategy.1,
+                enqueue: strategy.2,
                 goal,
                 analyses,
                 constraints: rest.0,
