@@ -268,7 +268,8 @@ pub(crate) struct RunArgs {
     /// L2 regularisation
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// auto, cpu, gpu or cuda
+    /// auto, cpu, gpu or cuda. An NVIDIA GPU (gpu and cuda are one) needs the engine `cuda`, which
+    /// `cargo xtask build --engine cuda` builds; auto takes it for what it is fastest at
     #[arg(long, value_name = "NAME")]
     pub(crate) accelerator: Option<String>,
     /// The engine that trains; see `firebrick list engines`. Unless it is given, the fastest one

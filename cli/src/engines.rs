@@ -161,7 +161,7 @@ impl Engines {
         let names: Vec<&str> = self.usable.iter().map(|one| one.name.as_str()).collect();
         let why = match (self.is_auto, names.len()) {
             (false, _) => String::new(),
-            (true, 1) => " (auto: no other is here)".to_owned(),
+            (true, 1) => " (auto: no other can be used)".to_owned(),
             (true, _) => format!(
                 " (auto: the fastest of {} that can train this network)",
                 names.join(", ")

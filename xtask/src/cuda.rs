@@ -38,6 +38,15 @@ pub(crate) struct Options {
 }
 
 impl Options {
+    /// Returns the options with nothing of burn turned on besides.
+    pub(crate) fn plain(without_llvm: bool) -> Self {
+        let features = Vec::new();
+        Self {
+            without_llvm,
+            features,
+        }
+    }
+
     /// Reads `[--without-llvm] [--features NAME,...]`.
     ///
     /// # Errors
@@ -133,11 +142,7 @@ pub(crate) fn last(workspace: &Workspace) -> Option<Options> {
 /// # Errors
 /// If there is an error or a warning.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
-    let options = Options {
-        without_llvm: true,
-        features: Vec::new(),
-    };
-    let mut command = options.cargo(workspace, "clippy");
+    let mut command = Options::plain(true).cargo(workspace, "clippy");
     process::run(command.args(["--", "--deny=warnings"]))
 }
 

@@ -35,6 +35,7 @@ fn a_search_is_told_as_json() {
       "engine": "mlp",
       "device": "cpu",
       "engine_asked": "auto",
+      "accelerator": "auto",
       "model": "jsc-three-linear",
       "params": 661,
       "macs": 592,
@@ -47,6 +48,7 @@ fn a_search_is_told_as_json() {
       },
       "n_points": 6,
       "n_trials": 4,
+      "n_enqueued": 0,
       "strategy": "tpe",
       "objectives": "accuracy (maximize), params (minimize)",
       "refused": null

@@ -2,10 +2,15 @@
 //!
 //! Apart from `cuda`, which asks them, so that its sentences are tested on machines without.
 
+use std::path::Path;
+
 use firebrick_core::engine::{AbsentDevice, Missing};
 
 /// The kind of device: what `accelerator` in a study means.
 pub(crate) const KIND: &str = "cuda";
+
+/// Headers of the CUDA toolkit that burn's kernels include, directly or not.
+const HEADERS: [&str; 3] = ["mma.h", "crt/mma.h", "cuda_fp16.h"];
 
 /// What the driver answered when it was asked how many GPUs there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,16 +54,37 @@ pub(crate) fn no_compiler(error: &str) -> AbsentDevice {
     absent(Missing::Compiler, reason)
 }
 
-/// Returns what is missing where kernels would find no header; the folder that was looked for, if
-/// any was named.
-pub(crate) fn no_headers(folder: Option<&str>) -> AbsentDevice {
-    let reason = match folder {
-        Some(folder) => format!("`{folder}` is no folder"),
-        None => "no CUDA toolkit is in `/usr/local/cuda` or `/opt/cuda`, and `CUDA_PATH` does not \
-                 say where it is"
-            .to_owned(),
+/// Checks that kernels find their headers in a folder, if one was found.
+///
+/// # Errors
+/// What is missing: the folder, or a header that the products of matrices include. Some packages
+/// of the toolkit have the others without those in `crt`.
+pub(crate) fn check_headers(folder: Option<&Path>) -> Result<(), AbsentDevice> {
+    let Some(folder) = folder else {
+        let reason = "no CUDA toolkit is in `/usr/local/cuda` or `/opt/cuda`, and `CUDA_PATH` does \
+                      not say where it is";
+        return Err(absent(Missing::Headers, reason.to_owned()));
     };
-    absent(Missing::Headers, reason)
+    let shown = folder.display();
+    if !folder.is_dir() {
+        let reason = format!("`{shown}` is no folder");
+        return Err(absent(Missing::Headers, reason));
+    }
+    match HEADERS.iter().find(|name| !folder.join(name).is_file()) {
+        None => Ok(()),
+        Some(name) => {
+            let reason = format!("`{shown}` has no `{name}`");
+            Err(absent(Missing::Headers, reason))
+        }
+    }
+}
+
+/// Cuts the source of a kernel, hundreds of lines, from what is said of one that did not compile.
+pub(crate) fn leave_out_source(reason: &mut String) {
+    if let Some(start) = reason.find("[Source]") {
+        reason.truncate(start);
+        reason.truncate(reason.trim_end().len());
+    }
 }
 
 fn absent(missing: Missing, reason: String) -> AbsentDevice {
@@ -109,12 +135,40 @@ mod tests {
         let failing = no_compiler("NVRTC_ERROR_BUILTIN_OPERATION_FAILURE");
         assert_eq!(failing.missing, Missing::Compiler);
         assert!(failing.reason.ends_with("FAILURE"), "{}", failing.reason);
+    }
 
-        let expected = "`/opt/cuda/include` is no folder";
-        let headers = no_headers(Some("/opt/cuda/include"));
-        assert_eq!(said(&headers), (Missing::Headers, expected));
-        let nowhere = no_headers(None);
+    #[test]
+    fn names_the_header_that_is_missing() {
+        let nowhere = check_headers(None).unwrap_err();
         assert_eq!(nowhere.missing, Missing::Headers);
         assert!(nowhere.reason.contains("CUDA_PATH"), "{}", nowhere.reason);
+        let no_folder = check_headers(Some(Path::new("/no/such/folder"))).unwrap_err();
+        assert_eq!(no_folder.reason, "`/no/such/folder` is no folder");
+
+        let name = format!("firebrick-headers-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(folder.join("crt")).unwrap();
+        for name in ["mma.h", "cuda_fp16.h"] {
+            std::fs::write(folder.join(name), "").unwrap();
+        }
+        let lacks = check_headers(Some(&folder)).unwrap_err();
+        std::fs::write(folder.join("crt/mma.h"), "").unwrap();
+        let complete = check_headers(Some(&folder));
+        std::fs::remove_dir_all(&folder).unwrap();
+        assert!(
+            lacks.reason.ends_with(" has no `crt/mma.h`"),
+            "{}",
+            lacks.reason
+        );
+        assert_eq!(complete, Ok(()));
+    }
+
+    #[test]
+    fn says_what_the_compiler_says_without_the_source() {
+        let mut reason = "it did not compile\n  line 3: no\n[Source]  \nint a;\n".to_owned();
+        leave_out_source(&mut reason);
+        assert_eq!(reason, "it did not compile\n  line 3: no");
+        leave_out_source(&mut reason);
+        assert!(reason.ends_with("no"));
     }
 }

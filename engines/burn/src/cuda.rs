@@ -81,7 +81,13 @@ impl Engine for CudaEngine {
         job: &TrainJob<'_>,
         observer: &dyn Observer,
     ) -> Result<Vec<TrainOutcome>, EngineError> {
-        self.burn.train(job, observer)
+        let mut outcomes = self.burn.train(job, observer)?;
+        for outcome in &mut outcomes {
+            if let TrainOutcome::Failed { reason } = outcome {
+                absent::leave_out_source(reason);
+            }
+        }
+        Ok(outcomes)
     }
 
     fn predict(
@@ -188,11 +194,7 @@ fn check_compiler() -> Result<(), AbsentDevice> {
         Ok(Err(error)) | Err(error) => return Err(absent::no_compiler(&error)),
     }
     let folder = cubecl::cuda::install::cuda_path().map(|path| path.join("include"));
-    match folder {
-        Some(folder) if folder.is_dir() => Ok(()),
-        Some(folder) => Err(absent::no_headers(Some(&folder.display().to_string()))),
-        None => Err(absent::no_headers(None)),
-    }
+    absent::check_headers(folder.as_deref())
 }
 
 /// Runs a question to libraries that panic where they are missing; returns such a panic as text.

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 
 use super::{Device, losses};
 use crate::build::{self, Need, Stage};
+use crate::cuda;
 use crate::metadata::Workspace;
 use crate::process;
 
@@ -28,9 +29,8 @@ pub(super) fn pack(workspace: &Workspace, device: Device, without_llvm: bool) ->
     // The engine `burn` trains what is expected, whatever is checked.
     build::build(workspace, &Need::Engine("burn".to_owned()))?;
     if device == Device::Cuda {
-        // TODO-LEAD
-        let _ = without_llvm;
-        build::build(workspace, &Need::Engine("cuda".to_owned()))?;
+        let options = cuda::Options::plain(without_llvm);
+        build::build(workspace, &Need::Cuda(options))?;
     }
     let parent = workspace.target.join("gpu-check");
     let folder = parent.join(NAME);
