@@ -92,6 +92,32 @@ fn limits_that_are_broken_together_add_up() {
 }
 
 #[test]
+fn a_study_that_starts_infeasible_is_led_to_what_keeps_its_limits() {
+    // 3 of 576 candidates keep the limit, and nothing but the violation says where they are.
+    let widths: Vec<String> = (1..=24).map(|factor| factor.to_string()).collect();
+    let widths = widths.join(", ");
+    let place = limited("params_max = 1200");
+    let study = place.read("study.toml");
+    let study = study.replace("factor = [1, 2, 3]", &format!("factor = [{widths}]"));
+    let study = study.replace("factor = [1, 2]", &format!("factor = [{widths}]"));
+    place.write("study.toml", &study);
+    let n_feasible = |strategy: &str| -> usize {
+        let of_seed = |seed: &str| {
+            let args = ["search", "--config", "study.toml", "--out", "out"];
+            let more = ["--strategy", strategy, "--n-trials", "60", "--seed", seed];
+            place.run(&[&args[..], &more].concat());
+            let log = place.json("out/log.json");
+            let states = log.as_object().unwrap().values();
+            states.filter(|trial| trial["state"] == "COMPLETE").count()
+        };
+        ["1", "2", "3", "4"].into_iter().map(of_seed).sum()
+    };
+    // Four studies find all three of them.
+    let [random, tpe] = ["random", "tpe"].map(n_feasible);
+    assert_eq!([random, tpe], [3, 12]);
+}
+
+#[test]
 fn a_limit_that_nothing_keeps_leaves_no_usable_trial() {
     let place = limited("params_max = 1");
     let run = place.run(&["search", "--config", "study.toml", "--out", "out"]);
