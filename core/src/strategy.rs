@@ -16,6 +16,10 @@ use crate::value::Params;
 /// the study's seed and the trial's number. So a study is resumed by telling the stored trials to
 /// a new strategy.
 ///
+/// A study may begin with points that its user gives, and so with trials that the strategy is told
+/// and was not asked for. It learns from them as from its own, and one that proposes no point twice
+/// does not propose these either.
+///
 /// The caller asks for ascending numbers, tells every trial once, in ascending order, and may ask
 /// several times before it tells. A number whose trial was lost is asked for again.
 pub trait Strategy: Send {

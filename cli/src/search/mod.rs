@@ -361,6 +361,7 @@ fn announce(search: &Search, space: &SearchSpace, enqueued: &Enqueued) {
     let size = size.map_or_else(|| "infinitely many".to_owned(), |size| size.to_string());
     let given = match enqueued.points.len() {
         0 => String::new(),
+        1 => ", the first of them given".to_owned(),
         n_points => format!(", the first {n_points} of them given"),
     };
     eprintln!(
