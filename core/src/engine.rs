@@ -78,22 +78,7 @@ pub trait Engine: Send + Sync {
         placement: &Placement,
     ) -> Result<Evaluation, EngineError> {
         let logits = self.predict(graph, weights, rows.features, placement)?;
-        let n_classes = graph.output_shape()[0];
-        if logits.len() != rows.len() * n_classes {
-            return Err(EngineError::Rows(format!(
-                "the features are those of {} rows, but there are {} labels",
-                logits.len() / n_classes,
-                rows.len()
-            )));
-        }
-        let unknown = |label: &u32| *label as usize >= n_classes;
-        match rows.labels.iter().position(unknown) {
-            Some(row) => Err(EngineError::Rows(format!(
-                "row {row} has label {}, but the network has {n_classes} outputs",
-                rows.labels[row]
-            ))),
-            None => Ok(Evaluation::of(&logits, rows.labels)),
-        }
+        evaluate_logits(graph, &logits, rows)
     }
 
     /// Returns what zero-cost metrics say of a network that is not trained, one number a metric,
@@ -303,6 +288,34 @@ impl Evaluation {
             accuracy: right.iter().sum::<u64>() as f64 / n_rows,
             macro_accuracy: seen.iter().sum::<f64>() / seen.len() as f64,
         }
+    }
+}
+
+/// Judges the output that a network has for rows, as [`Engine::evaluate`] does unless an engine has
+/// its own way.
+///
+/// # Errors
+/// [`EngineError::Rows`] if there are not as many labels as rows, or one is no output.
+pub fn evaluate_logits(
+    graph: &Graph,
+    logits: &[f32],
+    rows: Rows<'_>,
+) -> Result<Evaluation, EngineError> {
+    let n_classes = graph.output_shape()[0];
+    if logits.len() != rows.len() * n_classes {
+        return Err(EngineError::Rows(format!(
+            "the features are those of {} rows, but there are {} labels",
+            logits.len() / n_classes,
+            rows.len()
+        )));
+    }
+    let unknown = |label: &u32| *label as usize >= n_classes;
+    match rows.labels.iter().position(unknown) {
+        Some(row) => Err(EngineError::Rows(format!(
+            "row {row} has label {}, but the network has {n_classes} outputs",
+            rows.labels[row]
+        ))),
+        None => Ok(Evaluation::of(logits, rows.labels)),
     }
 }
 

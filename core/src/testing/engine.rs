@@ -49,6 +49,16 @@ const N_CLASSES: usize = 3;
 /// # Panics
 /// If a promise is broken.
 pub fn check_engine(engine: &dyn Engine) {
+    check_stacking_engine(engine, 0.0);
+}
+
+/// Checks an engine that trains several candidates as one computation: as [`check_engine`], but what
+/// a candidate comes to alone and among others may differ by a relative `tolerance`, absolutely
+/// below 1.
+///
+/// # Panics
+/// If a promise is broken.
+pub fn check_stacking_engine(engine: &dyn Engine, tolerance: f64) {
     let devices = engine.devices();
     let preferred = devices.first().expect("the engine has a device");
     let suite = Suite {
@@ -57,6 +67,7 @@ pub fn check_engine(engine: &dyn Engine) {
         graph: NETWORK.parse().expect("the network can be parsed"),
         train: separable(200, 1),
         validation: separable(90, 2),
+        tolerance,
     };
     let supported = engine.supports(&suite.graph);
     supported.expect("chains of linear layers, batch normalisation and relu are supported");
@@ -87,6 +98,8 @@ struct Suite<'a> {
     graph: Graph,
     train: Split,
     validation: Split,
+    /// How far what a candidate comes to alone may be from what it comes to among others.
+    tolerance: f64,
 }
 
 /// Three classes: which of the first three numbers is largest. The fourth says nothing.
@@ -180,6 +193,44 @@ impl Suite<'_> {
         outcomes.pop().expect("one outcome a candidate")
     }
 
+    /// Checks that a candidate came to the same alone and among others.
+    fn same(&self, one: &Weights, other: &Weights, promise: &str) {
+        if self.tolerance == 0.0 {
+            assert_eq!(bits(one), bits(other), "{promise}");
+        }
+        for (key, one) in &one.0 {
+            let pairs = one.data.iter().zip(&other.0[key].data);
+            for (one, other) in pairs.map(|(a, b)| (f64::from(*a), f64::from(*b))) {
+                assert!(
+                    self.is_near(one, other),
+                    "{promise}: {one}, {other} in `{key}`"
+                );
+            }
+        }
+    }
+
+    /// Checks that what is reported of a candidate is the same alone and among others.
+    fn same_epochs(&self, alone: &[Epoch], among: &[Epoch]) {
+        if self.tolerance == 0.0 {
+            assert_eq!(alone, among, "others change nothing that is reported");
+        }
+        assert_eq!(
+            alone.len(),
+            among.len(),
+            "others change no number of epochs"
+        );
+        for (alone, among) in alone.iter().zip(among) {
+            let losses = |epoch: &Epoch| [epoch.train_loss, epoch.validation.loss];
+            let mut pairs = losses(alone).into_iter().zip(losses(among));
+            let near = pairs.all(|(alone, among)| self.is_near(alone, among));
+            assert!(near, "others change no loss: {alone:?}, {among:?}");
+        }
+    }
+
+    fn is_near(&self, one: f64, other: f64) -> bool {
+        (one - other).abs() <= self.tolerance * one.abs().max(1.0)
+    }
+
     fn judge(&self, weights: &Weights) -> Evaluation {
         let placement = self.placement(1);
         let rows = self.validation.rows();
@@ -248,21 +299,17 @@ impl Suite<'_> {
             let alone = self.one(candidate, &recipe);
             let [alone, one_thread, two_threads] =
                 [&alone, &one_thread[position], &two_threads[position]].map(trained);
-            let expected = bits(&alone.weights);
-            assert_eq!(bits(&one_thread.weights), expected, "others change nothing");
+            self.same(&alone.weights, &one_thread.weights, "others change nothing");
             assert_eq!(
                 bits(&two_threads.weights),
-                expected,
+                bits(&one_thread.weights),
                 "threads change nothing"
             );
-            assert_eq!(alone.epochs, two_threads.epochs, "nor what is reported");
+            assert_eq!(one_thread.epochs, two_threads.epochs);
+            self.same_epochs(&alone.epochs, &one_thread.epochs);
         }
         let weights = |position: usize| &trained(&one_thread[position]).weights;
-        assert_eq!(
-            bits(weights(0)),
-            bits(weights(3)),
-            "same seed, same weights"
-        );
+        self.same(weights(0), weights(3), "same seed, same weights");
         assert_ne!(
             bits(weights(0)),
             bits(weights(1)),
@@ -371,11 +418,8 @@ impl Suite<'_> {
         };
         assert_eq!(stopped.epochs.len(), 2, "it stopped where it was told");
         let two_epochs = self.one(&candidates[1], &recipe(2));
-        assert_eq!(
-            bits(&stopped.weights),
-            bits(&trained(&two_epochs).weights),
-            "it is where a recipe of as many epochs ends"
-        );
+        let promise = "it is where a recipe of as many epochs ends";
+        self.same(&stopped.weights, &trained(&two_epochs).weights, promise);
     }
 
     fn starts_from_weights(&self) {

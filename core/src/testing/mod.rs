@@ -12,7 +12,7 @@ mod recipe;
 mod reference;
 mod strategy;
 
-pub use engine::check_engine;
+pub use engine::{check_engine, check_stacking_engine};
 pub use formats::number_formats;
 pub use model::check_model;
 pub use parity::check_parity;

@@ -1,11 +1,13 @@
 //! The engine `burn`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
 
 use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
-    Device, Engine, EngineError, Observer, Placement, TrainJob, TrainOutcome, ZeroCost,
-    check_input, check_job, check_rows, check_weights, panic_message, train_population,
+    Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob, TrainOutcome, ZeroCost,
+    check_input, check_job, check_rows, check_weights, evaluate_logits, panic_message,
+    train_population,
 };
 use firebrick_core::formats::{self, OperandError, Quantizer};
 use firebrick_core::graph::{Graph, Node, Op};
@@ -16,7 +18,11 @@ use serde::Deserialize;
 
 use crate::network::Network;
 use crate::parameters::Parameters;
-use crate::{rows, train, zero_cost};
+use crate::stack::train::Room;
+use crate::{rows, stack, train, zero_cost};
+
+/// Bytes that are counted on where nobody says how much memory a device has: 4 GiB.
+const UNKNOWN_BYTES: u64 = 4 << 30;
 
 /// Trains any network with the burn library, on the CPU.
 ///
@@ -37,9 +43,16 @@ pub struct Settings {}
 register_engine!("burn"; Settings => BurnEngine::cpu());
 
 /// An engine over devices of burn.
+///
+/// On the CPU each candidate trains on its own. On other devices, candidates of one topology train
+/// as one computation, a stack, and come to what each comes to alone within float tolerance.
 #[derive(Debug)]
 pub struct BurnEngine {
     devices: Vec<(Device, burn::tensor::Device)>,
+    stack: Option<usize>,
+    free_bytes: fn() -> Option<u64>,
+    /// What was free before the first tensor: memory that burn holds is not free, but ours.
+    bytes: OnceLock<Option<u64>>,
 }
 
 impl BurnEngine {
@@ -54,7 +67,37 @@ impl BurnEngine {
 
     /// Returns the engine on devices of burn, each with how users call it, the preferred first.
     pub fn new(devices: Vec<(Device, burn::tensor::Device)>) -> Self {
-        Self { devices }
+        Self {
+            devices,
+            stack: None,
+            free_bytes: || None,
+            bytes: OnceLock::new(),
+        }
+    }
+
+    /// Trains candidates in stacks of at most `most`, on the CPU, too.
+    pub fn stacking(self, most: usize) -> Self {
+        let stack = Some(most);
+        Self { stack, ..self }
+    }
+
+    /// Asks how many bytes of a device nobody has taken, once, before it is used. Stacks are as
+    /// large as these bytes have room for.
+    pub fn with_memory(self, free_bytes: fn() -> Option<u64>) -> Self {
+        Self { free_bytes, ..self }
+    }
+
+    /// Returns how many candidates may be in a stack; `None` where each trains on its own.
+    fn room(&self, placement: &Placement) -> Option<Room> {
+        let is_cpu = placement.device == "cpu";
+        if is_cpu && self.stack.is_none() {
+            return None;
+        }
+        let bytes = *self.bytes.get_or_init(self.free_bytes);
+        Some(Room {
+            most: self.stack.unwrap_or(usize::MAX),
+            bytes: bytes.or((!is_cpu).then_some(UNKNOWN_BYTES)),
+        })
     }
 
     fn device(&self, placement: &Placement) -> Result<&burn::tensor::Device, EngineError> {
@@ -105,6 +148,9 @@ impl Engine for BurnEngine {
     ) -> Result<Vec<TrainOutcome>, EngineError> {
         let device = self.device(job.placement)?;
         check_job(self, job)?;
+        if let Some(room) = self.room(job.placement) {
+            return Ok(stack::train::train(job, device, room, observer));
+        }
         Ok(train_population(job, |position| {
             train::train(position, job, device, observer)
         }))
@@ -130,6 +176,31 @@ impl Engine for BurnEngine {
         };
         catch_unwind(AssertUnwindSafe(compute))
             .map_err(|panic| EngineError::Other(panic_message(&*panic)))
+    }
+
+    /// Judges rows where they are judged in training, so that both come to the same.
+    fn evaluate(
+        &self,
+        graph: &Graph,
+        weights: &Weights,
+        rows: Rows<'_>,
+        placement: &Placement,
+    ) -> Result<Evaluation, EngineError> {
+        if self.room(placement).is_none() || rows.is_empty() {
+            let logits = self.predict(graph, weights, rows.features, placement)?;
+            return evaluate_logits(graph, &logits, rows);
+        }
+        let device = self.device(placement)?;
+        for (idx, node) in graph.nodes().iter().enumerate() {
+            runs(node, graph.shape(idx))?;
+        }
+        check_weights(graph, weights)?;
+        check_rows(graph, rows, "given")?;
+        check_input(graph, rows.features)?;
+        let compute = || stack::judge::evaluate(graph, weights, rows, device);
+        catch_unwind(AssertUnwindSafe(compute))
+            .unwrap_or_else(|panic| Err(panic_message(&*panic)))
+            .map_err(EngineError::Other)
     }
 
     fn score(

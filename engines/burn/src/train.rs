@@ -73,11 +73,7 @@ impl<'a> Training<'a> {
             .min()
             .unwrap_or(0);
         if let Some(node) = network.normalises_one_value(smallest) {
-            return Err(format!(
-                "node `{}` (batch_norm) can't normalise a batch of {smallest} row, which has one \
-                 value a channel",
-                node.name
-            ));
+            return Err(one_value(&node.name, smallest));
         }
         Ok(Self {
             candidate,
@@ -195,7 +191,9 @@ impl<'a> Training<'a> {
         let labels: Vec<u32> = labels.collect();
         let dropout = stream(self.candidate.seed, Purpose::Dropout, self.n_steps);
         let x = upload(graph, features, self.device);
-        let (logits, tape) = self.network.forward(&mut self.parameters, x, &mut [dropout]);
+        let (logits, tape) = self
+            .network
+            .forward(&mut self.parameters, x, &mut [dropout]);
         let shape = logits.dims();
         let smoothing = self.job.recipe.label_smoothing;
         let batch = cross_entropy(&numbers(logits), &labels, smoothing);
@@ -235,7 +233,16 @@ struct StepLoss {
     right: usize,
 }
 
-fn logs(recipe: &Recipe, step: u64) -> bool {
+/// Says that a batch normalisation can't be trained in batches of so many rows.
+pub(crate) fn one_value(node: &str, rows: usize) -> String {
+    format!(
+        "node `{node}` (batch_norm) can't normalise a batch of {rows} row, which has one value a \
+         channel"
+    )
+}
+
+/// Returns whether the loss of a step, counted from 1, is kept.
+pub(crate) fn logs(recipe: &Recipe, step: u64) -> bool {
     recipe
         .log_every_n_steps
         .is_some_and(|every| step.is_multiple_of(every as u64))

@@ -35,6 +35,7 @@ pub(super) fn of<'a>(engine: &'a dyn Engine, device: &str) -> Option<Suite<'a>> 
         graph: NETWORK.parse().expect("the network can be parsed"),
         train: pictures(90, 3),
         validation: pictures(40, 4),
+        tolerance: 0.0,
     };
     suite.engine.supports(&suite.graph).ok()?;
     Some(suite)
@@ -97,6 +98,7 @@ impl Suite<'_> {
             graph: self.graph.clone(),
             train: as_numbers(&self.train, None),
             validation: as_numbers(&self.validation, None),
+            tolerance: self.tolerance,
         };
         let of_numbers = numbers.trained_under(&recipe);
         for (bytes, numbers) in of_bytes.epochs.iter().zip(&of_numbers.epochs) {

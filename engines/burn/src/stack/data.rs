@@ -21,8 +21,8 @@ const BYTES: usize = 256;
 #[derive(Debug)]
 pub(crate) struct DeviceRows {
     n_rows: usize,
-    channels: usize,
-    places: usize,
+    /// Values of a row.
+    width: usize,
     features: Features,
     /// `[rows]`.
     labels: Tensor<1, Int>,
@@ -32,7 +32,7 @@ pub(crate) struct DeviceRows {
 enum Features {
     /// `[rows, values]`.
     Numbers(Tensor<2>),
-    Pictures(Pictures),
+    Pictures(Box<Pictures>),
 }
 
 /// Pictures as bytes.
@@ -60,21 +60,21 @@ impl DeviceRows {
                 "{n_rows} rows are more than a device can count, 2^31 - 1"
             ));
         }
-        let (channels, places) = (shape[0], shape[1..].iter().product());
+        let width = shape.iter().product();
         let features = match rows.features {
             FeatureRows::Numbers(numbers) => {
-                let data = TensorData::new(numbers.to_vec(), [n_rows, channels * places]);
+                let data = TensorData::new(numbers.to_vec(), [n_rows, width]);
                 Features::Numbers(Tensor::from_data(data, device))
             }
             FeatureRows::Pixels { bytes, normalize } => {
-                Features::Pictures(Pictures::new(bytes, shape, normalize, device))
+                let pictures = Pictures::new(bytes, shape, normalize, device);
+                Features::Pictures(Box::new(pictures))
             }
         };
         let labels = rows.labels.iter().map(|label| *label as i32).collect();
         Ok(Self {
             n_rows,
-            channels,
-            places,
+            width,
             features,
             labels: ints(labels, [n_rows], device),
         })
@@ -89,16 +89,17 @@ impl DeviceRows {
     ///
     /// # Shapes
     /// - `rows`: `[batch * candidates]`, the candidates' first rows, their second rows, ...
-    /// - `changes`: `[batch * candidates, 7]`, see [`changes`]; absent where nothing changes
+    /// - `changes`: `[batch * candidates, 7]`, see [`DeviceRows::changes`]
     /// - result: `[batch, candidates * channels, places]`
     pub(crate) fn batch(
         &self,
         rows: Tensor<1, Int>,
         changes: Option<Tensor<2, Int>>,
         n_candidates: usize,
+        channels: usize,
     ) -> Values {
         let batch = rows.dims()[0] / n_candidates;
-        let shape = [batch, n_candidates * self.channels, self.places];
+        let shape = [batch, n_candidates * channels, self.width / channels];
         match &self.features {
             Features::Numbers(numbers) => numbers.clone().select(0, rows).reshape(shape),
             Features::Pictures(pictures) => {
@@ -112,8 +113,9 @@ impl DeviceRows {
         }
     }
 
-    /// Reads rows side by side, as they are judged: the same for each candidate.
-    pub(crate) fn run(&self, rows: Range<usize>, n_candidates: usize) -> Values {
+    /// Reads rows side by side, as they are judged, the same for each candidate: `[rows, candidates *
+    /// channels, places]`.
+    pub(crate) fn run(&self, rows: Range<usize>, n_candidates: usize, channels: usize) -> Values {
         let values = match &self.features {
             Features::Numbers(numbers) => numbers.clone().slice([rows.clone()]),
             Features::Pictures(pictures) => {
@@ -121,9 +123,9 @@ impl DeviceRows {
                 pictures.look_up(pictures.places_of(bytes))
             }
         };
-        let shape = [rows.len(), 1, self.channels * self.places];
-        let values = values.reshape(shape).repeat_dim(1, n_candidates);
-        values.reshape([rows.len(), n_candidates * self.channels, self.places])
+        let values = values.reshape([rows.len(), 1, self.width]);
+        let shape = [rows.len(), n_candidates * channels, self.width / channels];
+        values.repeat_dim(1, n_candidates).reshape(shape)
     }
 
     /// Returns the labels of rows, `[rows]`.
@@ -336,11 +338,11 @@ mod tests {
         let uploaded = upload_orders(&orders, &device);
         let (mut found, mut expected) = (Vec::new(), Vec::new());
         for batch in [0..25, 25..60] {
-            let rows = uploaded.clone().slice([batch.start * 3..batch.end * 3]);
+            let rows = uploaded.clone().narrow(0, batch.start * 3, batch.len() * 3);
             let changes = on_device.changes(augment, epoch, &seeds, &orders, batch.clone());
             let of_rows = on_device.labels_of(rows.clone()).into_data();
             let of_rows: Vec<i32> = of_rows.iter().collect();
-            let values = on_device.batch(rows, changes, 3);
+            let values = on_device.batch(rows, changes, 3, 2);
             assert_eq!(values.dims(), [batch.len(), 6, 35]);
             found.extend(numbers(values));
             for (nth, at) in batch.enumerate() {
@@ -415,7 +417,7 @@ mod tests {
             labels: &labels,
         };
         let on_device = DeviceRows::new(rows, &SHAPE, &Device::flex()).unwrap();
-        let found = numbers(on_device.run(10..13, 2));
+        let found = numbers(on_device.run(10..13, 2, 2));
         let reader = RowReader::new(features, &SHAPE);
         let mut expected = Vec::new();
         for row in 10..13 {

@@ -158,7 +158,12 @@ mod tests {
 
     #[test]
     fn padding_wastes_at_most_half() {
-        for (of, seed) in [(chain as fn(_) -> _, 1), (chain, 2), (joined, 3), (joined, 4)] {
+        for (of, seed) in [
+            (chain as fn(_) -> _, 1),
+            (chain, 2),
+            (joined, 3),
+            (joined, 4),
+        ] {
             let graphs = random(of, seed);
             let stacks = stacks_of(&graphs, usize::MAX);
             assert!(stacks.len() < 20, "{}", stacks.len());
@@ -189,7 +194,11 @@ mod tests {
             chain([8, 8]),
             joined([8, 8]),
             chain([8, 4]),
-            chain([8, 8]).to_string().replace("relu(a)", "dropout(a, p=0.5)").parse().unwrap(),
+            chain([8, 8])
+                .to_string()
+                .replace("relu(a)", "dropout(a, p=0.5)")
+                .parse()
+                .unwrap(),
             joined([4, 8]),
         ];
         assert_eq!(stacks_of(&graphs, 9), [vec![0, 2], vec![1, 4], vec![3]]);

@@ -1,6 +1,6 @@
 //! Cross-entropy on a device, of all candidates of a stack at once.
 
-use burn::tensor::{DType, Device, Int, IntDType, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 use crate::ops::Values;
 
@@ -98,13 +98,19 @@ fn judged(logits: Values, labels: Tensor<2, Int>, smoothing: f64) -> Judged {
     }
 }
 
+/// Returns how many sums [`sums`] makes of rows.
+pub(crate) fn n_sums(n_rows: usize) -> usize {
+    n_rows.div_ceil(ROWS_A_SUM)
+}
+
 /// Adds up rows, at most [`ROWS_A_SUM`] of them at a time: `[rows, values]` to `[sums, values]`.
 pub(crate) fn sums(rows: Tensor<2>) -> Tensor<2> {
     let [n_rows, values] = rows.dims();
     if n_rows <= ROWS_A_SUM {
         return rows.sum_dim(0);
     }
-    let missing = n_rows.next_multiple_of(ROWS_A_SUM) - n_rows;
+    let n_sums = n_sums(n_rows);
+    let missing = n_sums * ROWS_A_SUM - n_rows;
     let rows = match missing {
         0 => rows,
         _ => {
@@ -112,7 +118,6 @@ pub(crate) fn sums(rows: Tensor<2>) -> Tensor<2> {
             Tensor::cat(vec![rows, zeros], 0)
         }
     };
-    let n_sums = (n_rows + missing) / ROWS_A_SUM;
     let sums = rows.reshape([n_sums, ROWS_A_SUM, values]).sum_dim(1);
     sums.reshape([n_sums, values])
 }

@@ -1,7 +1,14 @@
 //! Candidates of one topology as one computation.
 
 pub(crate) mod data;
-pub(crate) mod group;
+mod epoch;
+mod group;
+pub(crate) mod judge;
 pub(crate) mod layout;
-pub(crate) mod loss;
+mod loss;
+pub(crate) mod memory;
 pub(crate) mod size;
+pub(crate) mod train;
+
+#[cfg(test)]
+mod tests;

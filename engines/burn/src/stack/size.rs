@@ -25,6 +25,14 @@ pub(crate) struct Size {
     pub(crate) windows: u64,
 }
 
+impl Size {
+    /// Returns what a network takes.
+    pub(crate) fn of(graph: &Graph) -> Self {
+        let topology = Topology::of(graph);
+        topology.size(&topology.channels.units())
+    }
+}
+
 impl<'a> Topology<'a> {
     /// Returns the topology of a graph.
     pub(crate) fn of(graph: &'a Graph) -> Self {
@@ -48,9 +56,9 @@ impl<'a> Topology<'a> {
                 Op::Linear { .. } => input,
                 Op::Conv2d { kernel, groups, .. } => {
                     let taps = product(kernel);
-                    size.windows = size.windows.max(
-                        input.saturating_mul(taps).saturating_mul(places),
-                    );
+                    size.windows = size
+                        .windows
+                        .max(input.saturating_mul(taps).saturating_mul(places));
                     match depthwise_multiplier(&node.op) {
                         Some(_) => taps,
                         None => (input / *groups as u64).saturating_mul(taps),
@@ -86,8 +94,7 @@ mod tests {
     fn a_network_at_its_own_widths_takes_what_it_costs() {
         for seed in 0..200 {
             let graph = random_graph(seed, 3);
-            let topology = Topology::of(&graph);
-            let size = topology.size(&topology.channels.units());
+            let size = Size::of(&graph);
             let cost = Costs::of(&graph).total;
             assert_eq!(size.macs, cost.macs, "{graph}");
             let shapes = (0..graph.nodes().len()).map(|idx| product(graph.shape(idx)));
