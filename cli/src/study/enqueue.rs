@@ -9,6 +9,7 @@
 
 mod complete;
 mod place;
+mod value;
 
 pub(crate) use place::Enqueued;
 

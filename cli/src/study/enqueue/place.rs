@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use firebrick_core::Json;
 use firebrick_core::hint::did_you_mean;
 use firebrick_core::random::{Purpose, stream};
-use firebrick_core::space::{Domain, Parameter};
 use firebrick_core::value::{Params, Value};
 
 use super::super::choices::{Choices, Record};
@@ -16,13 +14,11 @@ use super::super::space::SearchSpace;
 use super::super::write::inline;
 use super::super::{Loaded, Subject, section};
 use super::complete::{Wanted, draw, imply};
+use super::value::{is_equal, is_same, listed, spelled, spelled_list, value_to_json, values};
 use super::{Given, KEY, Point, Said, path};
 
 /// How often the rest of a point is drawn again because the whole point is there already.
 const N_DRAWS: usize = 32;
-
-/// How many values or names a hint lists.
-const N_LISTED: usize = 12;
 
 /// The points that a search begins with.
 #[derive(Debug, Default)]
@@ -308,86 +304,5 @@ impl<'a> Placer<'a> {
             false => flat,
         };
         self.loaded.blame(Subject::Key(&key), what, hint)
-    }
-}
-
-/// Returns a value as a domain spells it (`1.0` may be the choice `1`), if it belongs to it.
-fn spelled(domain: &Domain, value: &Value) -> Option<Value> {
-    if let Domain::Categorical { choices } | Domain::Ordinal { choices } = domain
-        && !choices.contains(value)
-    {
-        return choices
-            .iter()
-            .find(|choice| is_equal(choice, value))
-            .cloned();
-    }
-    let name = "value".to_owned();
-    let alone = Parameter {
-        name: name.clone(),
-        domain: domain.clone(),
-        condition: None,
-    };
-    let space = firebrick_core::space::Space::new(vec![alone]).ok()?;
-    let params = [(name.clone(), value.clone())].into_iter().collect();
-    space.canonical(&params).ok()?.get(&name).cloned()
-}
-
-/// Returns whether two values are the same, or the same number.
-fn is_equal(one: &Value, other: &Value) -> bool {
-    one == other
-        || one
-            .as_f64()
-            .is_some_and(|number| other.as_f64() == Some(number))
-}
-
-/// Returns whether two records have the same fields, in any order.
-fn is_same(one: &Record, other: &Record) -> bool {
-    let has = |(name, value): &(String, Value)| {
-        let mut fields = other.0.iter();
-        fields.any(|(own, given)| own == name && is_equal(given, value))
-    };
-    one.0.len() == other.0.len() && one.0.iter().all(has)
-}
-
-/// Returns what a field can be, in words.
-fn values(choices: &Choices) -> String {
-    match choices {
-        Choices::List(values) => spelled_list(values, value_to_json),
-        Choices::Records(records) => spelled_list(records, Record::to_json),
-        Choices::Range(Domain::Int {
-            low, high, step, ..
-        }) => match step {
-            1 => format!("a whole number from {low} to {high}"),
-            step => format!("a whole number from {low} to {high} in steps of {step}"),
-        },
-        Choices::Range(Domain::Float {
-            low, high, step, ..
-        }) => match step {
-            None => format!("a number from {low} to {high}"),
-            Some(step) => format!("a number from {low} to {high} in steps of {step}"),
-        },
-        Choices::Range(Domain::Categorical { choices } | Domain::Ordinal { choices }) => {
-            spelled_list(choices, value_to_json)
-        }
-    }
-}
-
-fn value_to_json(value: &Value) -> Json {
-    value.clone().into()
-}
-
-/// Returns values in words, each as a file has it.
-fn spelled_list<T>(values: &[T], to_json: impl Fn(&T) -> Json) -> String {
-    let values: Vec<String> = values.iter().map(|value| inline(&to_json(value))).collect();
-    listed(&values)
-}
-
-fn listed(items: &[String]) -> String {
-    let shown = items.iter().take(N_LISTED);
-    let shown: Vec<String> = shown.map(|item| format!("`{item}`")).collect();
-    let more = items.len().saturating_sub(N_LISTED);
-    match more {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
