@@ -29,10 +29,11 @@ pub(crate) struct DeviceRows {
 }
 
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "a call to train has two of them")]
 enum Features {
     /// `[rows, values]`.
     Numbers(Tensor<2>),
-    Pictures(Box<Pictures>),
+    Pictures(Pictures),
 }
 
 /// Pictures as bytes.
@@ -67,8 +68,7 @@ impl DeviceRows {
                 Features::Numbers(Tensor::from_data(data, device))
             }
             FeatureRows::Pixels { bytes, normalize } => {
-                let pictures = Pictures::new(bytes, shape, normalize, device);
-                Features::Pictures(Box::new(pictures))
+                Features::Pictures(Pictures::new(bytes, shape, normalize, device))
             }
         };
         let labels = rows.labels.iter().map(|label| *label as i32).collect();

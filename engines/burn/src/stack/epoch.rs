@@ -8,9 +8,10 @@ use firebrick_core::random::{Purpose, Stream, stream};
 use firebrick_core::recipe::Recipe;
 
 use super::data::{DeviceRows, upload_orders};
-use super::judge::{Judged, Shape, evaluation, fetch, sum_of};
-use super::loss::{cross_entropy, n_sums, sums};
+use super::judge::{Ends, Judged, evaluation, fetch, sum_of};
+use super::loss::{RowLosses, cross_entropy, n_sums, sums};
 use crate::network::Network;
+use crate::ops::Values;
 use crate::optimizer::Optimizer;
 use crate::parameters::Parameters;
 use crate::train::logs;
@@ -59,7 +60,7 @@ impl Learner {
         network: &Network<'_>,
         job: &TrainJob<'_>,
         rows: &DeviceRows,
-        shape: Shape,
+        ends: &Ends,
         (epoch, seeds, orders): (usize, &[u64], &[Vec<u32>]),
     ) -> (Tensor<2>, f64) {
         let recipe = job.recipe;
@@ -71,11 +72,13 @@ impl Learner {
         for (idx, batch) in batches.into_iter().enumerate() {
             learning_rate = recipe.learning_rate_at(epoch, idx, n_steps);
             let changes = rows.changes(&recipe.augment, epoch, seeds, orders, batch.clone());
-            let [start, size] = [batch.start, batch.len()].map(|rows| rows * shape.n_candidates);
+            let [start, size] = [batch.start, batch.len()].map(|rows| rows * ends.n_candidates);
             let read = uploaded.clone().narrow(0, start, size);
-            let x = rows.batch(read.clone(), changes, shape.n_candidates, shape.channels);
+            let x = rows.batch(read.clone(), changes, ends.n_candidates, ends.channels);
             let labels = rows.labels_of(read);
-            latest.push(self.step(network, recipe, x, labels, (seeds, learning_rate)));
+            let smoothing = recipe.label_smoothing;
+            let judge = |logits, labels| cross_entropy(logits, labels, &ends.classes, smoothing);
+            latest.push(self.step(network, x, labels, judge, (seeds, learning_rate)));
             if latest.len() == STEPS_AT_ONCE {
                 done.push(Tensor::cat(std::mem::take(&mut latest), 0));
             }
@@ -88,16 +91,16 @@ impl Learner {
     fn step(
         &mut self,
         network: &Network<'_>,
-        recipe: &Recipe,
-        x: Tensor<3>,
+        x: Values,
         labels: Tensor<1, Int>,
+        judge: impl Fn(Values, Tensor<2, Int>) -> (RowLosses, Values),
         (seeds, learning_rate): (&[u64], f64),
     ) -> Tensor<2> {
         let dropout = |seed: &u64| stream(*seed, Purpose::Dropout, self.n_steps);
         let mut dropout: Vec<Stream> = seeds.iter().map(dropout).collect();
         let labels = labels.reshape([x.dims()[0], seeds.len()]);
         let (logits, tape) = network.forward(&mut self.parameters, x, &mut dropout);
-        let (rows, gradient) = cross_entropy(logits, labels, recipe.label_smoothing);
+        let (rows, gradient) = judge(logits, labels);
         if self.parameters.n_trained() > 0 {
             let gradients = network.backward(&self.parameters, tape, gradient);
             let trained = self.parameters.trained.clone();

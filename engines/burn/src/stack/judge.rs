@@ -7,28 +7,28 @@ use firebrick_core::graph::Graph;
 use firebrick_core::weights::Weights;
 
 use super::data::DeviceRows;
-use super::loss::{right_by_class, row_losses, sums};
+use super::loss::{Classes, right_by_class, row_losses, sums};
 use super::memory::rows_a_pass;
 use super::size::Size;
 use crate::network::Network;
 use crate::parameters::{Parameters, numbers};
 
-/// How many values the rows of a network have, and into which classes they fall.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Shape {
+/// What goes in and out of the network of a stack.
+#[derive(Debug)]
+pub(crate) struct Ends {
     pub(crate) n_candidates: usize,
     /// Channels of the input of one candidate.
     pub(crate) channels: usize,
-    pub(crate) n_classes: usize,
+    pub(crate) classes: Classes,
 }
 
-impl Shape {
-    /// Returns that of so many candidates that are as wide as a graph.
-    pub(crate) fn of(graph: &Graph, n_candidates: usize) -> Self {
+impl Ends {
+    /// Returns those of so many candidates that are as wide as a graph.
+    pub(crate) fn of(graph: &Graph, n_candidates: usize, device: &Device) -> Self {
         Self {
             n_candidates,
             channels: graph.input_shape()[0],
-            n_classes: graph.output_shape()[0],
+            classes: Classes::new(graph.output_shape()[0], device),
         }
     }
 }
@@ -49,21 +49,21 @@ pub(crate) fn judge(
     network: &Network<'_>,
     parameters: &Parameters,
     rows: &DeviceRows,
-    shape: Shape,
+    ends: &Ends,
     rows_a_pass: usize,
 ) -> Judged {
     let stored = network.stored(parameters);
     let (mut losses, mut right): (Vec<Tensor<2>>, Option<Tensor<2>>) = (Vec::new(), None);
     for start in (0..rows.len()).step_by(rows_a_pass) {
         let pass = start..rows.len().min(start + rows_a_pass);
-        let x = rows.run(pass.clone(), shape.n_candidates, shape.channels);
+        let x = rows.run(pass.clone(), ends.n_candidates, ends.channels);
         let logits = network.predict(parameters, &stored, x);
         let labels = rows.labels(pass.clone());
         let of_each = labels.clone().reshape([pass.len(), 1]);
-        let of_each = of_each.expand([pass.len(), shape.n_candidates]);
-        let of_pass = row_losses(logits, of_each);
+        let of_each = of_each.expand([pass.len(), ends.n_candidates]);
+        let of_pass = row_losses(logits, of_each, &ends.classes);
         losses.push(of_pass.losses);
-        let of_pass = right_by_class(of_pass.right, labels, shape.n_classes);
+        let of_pass = right_by_class(of_pass.right, labels, &ends.classes);
         right = Some(match right {
             Some(right) => right + of_pass,
             None => of_pass,
@@ -85,14 +85,14 @@ pub(crate) fn evaluate(
     rows: Rows<'_>,
     device: &Device,
 ) -> Result<Evaluation, String> {
-    let shape = Shape::of(graph, 1);
+    let ends = Ends::of(graph, 1, device);
     let on_device = DeviceRows::new(rows, graph.input_shape(), device)?;
     let parameters = Parameters::new(graph, weights, device);
     let network = Network::new(graph, &parameters);
     let rows_a_pass = rows_a_pass(&Size::of(graph), 1);
-    let judged = judge(&network, &parameters, &on_device, shape, rows_a_pass);
+    let judged = judge(&network, &parameters, &on_device, &ends, rows_a_pass);
     let [losses, right] = fetch([judged.losses, judged.right]);
-    let by_class = rows_by_class(rows.labels, shape.n_classes);
+    let by_class = rows_by_class(rows.labels, graph.output_shape()[0]);
     Ok(evaluation(&losses, &right, &by_class, 1, 0))
 }
 

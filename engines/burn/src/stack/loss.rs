@@ -17,10 +17,29 @@ pub(crate) struct RowLosses {
     pub(crate) right: Tensor<2>,
 }
 
+/// The classes that a network tells apart, on a device.
+#[derive(Debug)]
+pub(crate) struct Classes {
+    n_classes: usize,
+    /// 0, 1, ..., `[classes]`.
+    numbers: Tensor<1, Int>,
+}
+
+impl Classes {
+    pub(crate) fn new(n_classes: usize, device: &Device) -> Self {
+        let numbers: Vec<i32> = (0..n_classes as i32).collect();
+        let data = TensorData::new(numbers, [n_classes]);
+        Self {
+            n_classes,
+            numbers: Tensor::from_data(data, (device, DType::I32)),
+        }
+    }
+}
+
 /// Judges the logits of a stack, `[rows, candidates * classes, 1]`, against its labels,
 /// `[rows, candidates]`.
-pub(crate) fn row_losses(logits: Values, labels: Tensor<2, Int>) -> RowLosses {
-    judged(logits, labels, 0.0).rows
+pub(crate) fn row_losses(logits: Values, labels: Tensor<2, Int>, classes: &Classes) -> RowLosses {
+    judged(logits, labels, classes, 0.0).rows
 }
 
 /// Judges logits in training, a share of the target, `smoothing`, being spread evenly over all
@@ -28,11 +47,12 @@ pub(crate) fn row_losses(logits: Values, labels: Tensor<2, Int>) -> RowLosses {
 pub(crate) fn cross_entropy(
     logits: Values,
     labels: Tensor<2, Int>,
+    classes: &Classes,
     smoothing: f64,
 ) -> (RowLosses, Values) {
     let [n_rows, width, _] = logits.dims();
-    let judged = judged(logits, labels, smoothing);
-    let n_classes = judged.exponentials.dims()[2];
+    let judged = judged(logits, labels, classes, smoothing);
+    let n_classes = classes.n_classes;
     let share = 1.0 / n_rows as f32;
     let of_label = share * (1.0 - smoothing) as f32;
     let of_any = share * (smoothing / n_classes as f64) as f32;
@@ -56,14 +76,14 @@ struct Judged {
     is_label: Tensor<3>,
 }
 
-fn judged(logits: Values, labels: Tensor<2, Int>, smoothing: f64) -> Judged {
+fn judged(logits: Values, labels: Tensor<2, Int>, classes: &Classes, smoothing: f64) -> Judged {
     let [n_rows, n_candidates] = labels.dims();
-    let n_classes = logits.dims()[1] / n_candidates;
+    let n_classes = classes.n_classes;
     let logits = logits.reshape([n_rows, n_candidates, n_classes]);
     let labels = labels.reshape([n_rows, n_candidates, 1]);
-    let classes = classes::<3>(n_classes, [1, 1, n_classes], &logits.device());
     let shape = [n_rows, n_candidates, n_classes];
-    let classes = classes.expand(shape);
+    let numbers = classes.numbers.clone().reshape([1, 1, n_classes]);
+    let numbers = numbers.expand(shape);
     let of_each = labels.clone().expand(shape);
     let below = logits.clone() - logits.max_dim(2);
     let of_label = below.clone().gather(2, labels);
@@ -82,7 +102,7 @@ fn judged(logits: Values, labels: Tensor<2, Int>, smoothing: f64) -> Judged {
     };
     // Right is a row whose label has a largest logit, and no class before it has one.
     let is_top = below.equal_scalar(0.0);
-    let before = classes.clone().lower(of_each.clone());
+    let before = numbers.clone().lower(of_each.clone());
     let tops_before = is_top.bool_and(before).float().sum_dim(2);
     let right = of_label.equal_scalar(0.0);
     let right = right.bool_and(tops_before.equal_scalar(0.0)).float();
@@ -94,7 +114,7 @@ fn judged(logits: Values, labels: Tensor<2, Int>, smoothing: f64) -> Judged {
         },
         exponentials,
         sums,
-        is_label: classes.equal(of_each).float(),
+        is_label: numbers.equal(of_each).float(),
     }
 }
 
@@ -127,19 +147,16 @@ pub(crate) fn sums(rows: Tensor<2>) -> Tensor<2> {
 pub(crate) fn right_by_class(
     right: Tensor<2>,
     labels: Tensor<1, Int>,
-    n_classes: usize,
+    classes: &Classes,
 ) -> Tensor<2> {
-    let n_rows = labels.dims()[0];
+    let (n_classes, n_rows) = (classes.n_classes, labels.dims()[0]);
     let shape = [n_classes, n_rows];
-    let classes = classes::<2>(n_classes, [n_classes, 1], &right.device()).expand(shape);
-    let is_class = classes.equal(labels.reshape([1, n_rows]).expand(shape));
+    let numbers = classes.numbers.clone().reshape([n_classes, 1]);
+    let is_class = numbers
+        .expand(shape)
+        .equal(labels.reshape([1, n_rows]).expand(shape));
     // Products and sums of 0 and 1 are exact, however a device multiplies matrices.
     is_class.float().matmul(right)
-}
-
-fn classes<const D: usize>(n_classes: usize, shape: [usize; D], device: &Device) -> Tensor<D, Int> {
-    let classes: Vec<i32> = (0..n_classes as i32).collect();
-    Tensor::from_data(TensorData::new(classes, shape), (device, DType::I32))
 }
 
 #[cfg(test)]
@@ -152,6 +169,10 @@ mod tests {
     use rand::RngExt;
 
     const N_CLASSES: usize = 5;
+
+    fn classes() -> Classes {
+        Classes::new(N_CLASSES, &Device::flex())
+    }
 
     /// Logits, among them equal and large ones, and labels: for candidate after candidate.
     fn candidates(n_candidates: usize, n_rows: usize) -> Vec<(Vec<f32>, Vec<u32>)> {
@@ -190,7 +211,7 @@ mod tests {
         for (smoothing, n_rows) in [(0.0, 37), (0.3, 37), (0.1, 300)] {
             let candidates = candidates(3, n_rows);
             let (logits, labels) = stacked(&candidates);
-            let (rows, gradient) = cross_entropy(logits, labels, smoothing);
+            let (rows, gradient) = cross_entropy(logits, labels, &classes(), smoothing);
             let gradient = numbers(gradient);
             let [losses, right] = [rows.losses, rows.right].map(|rows| numbers(sums(rows)));
             for (idx, (logits, labels)) in candidates.iter().enumerate() {
@@ -225,9 +246,9 @@ mod tests {
             .map(|(logits, _)| (logits.clone(), labels.clone()))
             .collect();
         let (logits, of_each) = stacked(&alike);
-        let rows = row_losses(logits, of_each.clone());
+        let rows = row_losses(logits, of_each.clone(), &classes());
         let of_rows = of_each.narrow(1, 0, 1).reshape([n_rows]);
-        let counts = numbers(right_by_class(rows.right, of_rows, N_CLASSES));
+        let counts = numbers(right_by_class(rows.right, of_rows, &classes()));
         let losses = sums(rows.losses);
         assert_eq!(losses.dims(), [8, 2]);
         let losses = numbers(losses);
@@ -257,14 +278,16 @@ mod tests {
             let mut candidates = candidates(3, 9);
             candidates[1].0[at] = wild;
             let (logits, labels) = stacked(&candidates);
-            let losses = numbers(sums(cross_entropy(logits, labels, 0.1).0.losses));
+            let losses = numbers(sums(
+                cross_entropy(logits, labels, &classes(), 0.1).0.losses,
+            ));
             assert!(!losses[1].is_finite(), "{wild} at {at}");
             assert!(losses[0].is_finite() && losses[2].is_finite());
         }
         let mut candidates = candidates(1, 1);
         candidates[0] = (vec![1.0, f32::NEG_INFINITY, 0.0, 0.0, 0.0], vec![0]);
         let (logits, labels) = stacked(&candidates);
-        let rows = cross_entropy(logits, labels, 0.0).0;
+        let rows = cross_entropy(logits, labels, &classes(), 0.0).0;
         let expected = loss::cross_entropy(&candidates[0].0, &[0], 0.0).loss;
         assert!((f64::from(numbers(rows.losses)[0]) - expected).abs() < 1e-6);
     }

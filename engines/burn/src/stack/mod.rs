@@ -1,5 +1,6 @@
 //! Candidates of one topology as one computation.
 
+mod audience;
 pub(crate) mod data;
 mod epoch;
 mod group;

@@ -1,11 +1,10 @@
 //! Training the candidates of a job, stack after stack.
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use burn::tensor::Device;
 use firebrick_core::engine::{
-    Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict, panic_message, row_width,
+    Candidate, Epoch, Observer, TrainJob, TrainOutcome, Trained, Verdict, row_width,
 };
 use firebrick_core::graph::Graph;
 use firebrick_core::random::epoch_order;
@@ -13,12 +12,13 @@ use firebrick_core::recipe::Keep;
 use firebrick_core::weights::Weights;
 use rayon::prelude::*;
 
+use super::audience::{Audience, guarded, said};
 use super::data::DeviceRows;
 use super::epoch::{Data, Learner, Sums};
 use super::group::stacks;
-use super::judge::{Shape, judge, rows_by_class};
+use super::judge::{Ends, judge, rows_by_class};
 use super::layout::Layout;
-use super::memory::{Demand, out_of_memory};
+use super::memory::Demand;
 use super::size::Size;
 use crate::network::Network;
 use crate::optimizer::Optimizer;
@@ -32,14 +32,6 @@ pub(crate) struct Room {
     pub(crate) most: usize,
     /// As many as fit into so many bytes; absent where memory is no question.
     pub(crate) bytes: Option<u64>,
-}
-
-/// Who hears of epochs, what they heard, and what became of each candidate of a job.
-struct Audience<'a> {
-    observer: &'a dyn Observer,
-    /// Epochs of each candidate that the observer knows of.
-    n_heard: Vec<usize>,
-    outcomes: Vec<Option<TrainOutcome>>,
 }
 
 /// Candidates that train as one computation.
@@ -93,18 +85,18 @@ pub(crate) fn train(
         let fit = room.bytes.map(|bytes| demand.n_candidates(size, bytes));
         fit.unwrap_or(usize::MAX).min(room.most).max(1)
     });
-    let mut audience = Audience {
-        observer,
-        n_heard: vec![0; graphs.len()],
-        outcomes: vec![None; graphs.len()],
-    };
+    let mut audience = Audience::new(observer, graphs.len());
     match guarded(|| upload(job, first, device)) {
         Ok(data) => {
             for stack in stacks {
-                train_stack(job, device, &demand, &data, &stack, &mut audience);
+                audience.train(&stack, &|positions, audience| {
+                    let stack = Stack::new(job, device, &demand, &data, positions)?;
+                    stack.run(audience);
+                    Ok(())
+                });
             }
         }
-        Err(reason) => audience.fail(&stacks.concat(), &reason),
+        Err(reason) => audience.fail(&stacks.concat(), &said(reason)),
     }
     audience.into_outcomes()
 }
@@ -125,82 +117,6 @@ fn upload(job: &TrainJob<'_>, graph: &Graph, device: &Device) -> Result<Data, St
     })
 }
 
-/// Runs something that may fail or panic.
-fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let outcome = catch_unwind(AssertUnwindSafe(run));
-    outcome.unwrap_or_else(|panic| Err(panic_message(&*panic)))
-}
-
-/// Trains candidates, given by their positions, that go into one stack; those that came to an end
-/// before are left alone.
-fn train_stack(
-    job: &TrainJob<'_>,
-    device: &Device,
-    demand: &Demand,
-    data: &Data,
-    positions: &[usize],
-    audience: &mut Audience<'_>,
-) {
-    let is_open = |position: &&usize| audience.outcomes[**position].is_none();
-    let open: Vec<usize> = positions.iter().filter(is_open).copied().collect();
-    if open.is_empty() {
-        return;
-    }
-    let run = || {
-        let stack = Stack::new(job, device, demand, data, &open)?;
-        stack.run(audience);
-        Ok(())
-    };
-    let Err(reason) = guarded(run) else {
-        return;
-    };
-    let still_open = |position: &usize| audience.outcomes[*position].is_none();
-    let open: Vec<usize> = open.into_iter().filter(still_open).collect();
-    match out_of_memory(&reason) {
-        Some(_) if open.len() > 1 => {
-            for half in open.chunks(open.len().div_ceil(2)) {
-                train_stack(job, device, demand, data, half, audience);
-            }
-        }
-        Some(0) => audience.fail(&open, "the device has no memory left for it"),
-        Some(bytes) => {
-            let reason =
-                format!("the device has no memory left for it: {bytes} bytes were asked for");
-            audience.fail(&open, &reason);
-        }
-        None => audience.fail(&open, &reason),
-    }
-}
-
-impl Audience<'_> {
-    /// Tells the observer of an epoch that it has not heard of.
-    ///
-    /// # Errors
-    /// What the observer said as it panicked.
-    fn hear(&mut self, position: usize, nth: usize, epoch: &Epoch) -> Result<Verdict, String> {
-        if nth < self.n_heard[position] {
-            // It went on then.
-            return Ok(Verdict::Continue);
-        }
-        self.n_heard[position] = nth + 1;
-        guarded(|| Ok(self.observer.epoch(position, epoch)))
-    }
-
-    fn fail(&mut self, positions: &[usize], reason: &str) {
-        for position in positions {
-            self.outcomes[*position] = Some(TrainOutcome::Failed {
-                reason: reason.to_owned(),
-            });
-        }
-    }
-
-    fn into_outcomes(self) -> Vec<TrainOutcome> {
-        let outcomes = self.outcomes.into_iter();
-        let known = outcomes.map(|outcome| outcome.expect("every candidate is in a stack"));
-        known.collect()
-    }
-}
-
 impl<'a> Stack<'a> {
     fn new(
         job: &'a TrainJob<'a>,
@@ -212,7 +128,8 @@ impl<'a> Stack<'a> {
         let candidates = positions.iter().map(|position| &job.candidates[*position]);
         let candidates: Vec<&Candidate> = candidates.collect();
         let graphs: Vec<&Graph> = candidates.iter().map(|one| &one.graph).collect();
-        let layout = Layout::of(&graphs).expect("candidates of a stack have a layout");
+        let layout = Layout::of(&graphs);
+        let layout = layout.ok_or("its network is too large for any memory")?;
         let weights: Vec<Cow<'_, Weights>> = candidates
             .par_iter()
             .map(|one| match &one.weights {
@@ -273,7 +190,8 @@ impl<'a> Stack<'a> {
     /// Trains an epoch, counted from 0, and judges it; returns the orders of the next one, too,
     /// which are made while the device computes.
     fn epoch(&mut self, nth: usize, orders: Vec<Vec<u32>>, is_last: bool) -> (Sums, Vec<Vec<u32>>) {
-        let shape = Shape::of(self.layout.graph(), self.members.len());
+        let device = self.learner.parameters.trained.device();
+        let ends = Ends::of(self.layout.graph(), self.members.len(), &device);
         let seeds: Vec<u64> = self.members.iter().map(|member| member.seed).collect();
         let network = Network::stacked(&self.layout, &self.learner.parameters);
         let n_steps = self.learner.n_steps;
@@ -281,9 +199,9 @@ impl<'a> Stack<'a> {
         let of_epoch = (nth, seeds.as_slice(), orders.as_slice());
         let steps = self
             .learner
-            .steps(&network, self.job, rows, shape, of_epoch);
+            .steps(&network, self.job, rows, &ends, of_epoch);
         let (parameters, rows) = (&self.learner.parameters, &self.data.validation);
-        let judged = judge(&network, parameters, rows, shape, self.rows_a_pass);
+        let judged = judge(&network, parameters, rows, &ends, self.rows_a_pass);
         drop(orders);
         let next = match is_last {
             true => Vec::new(),
@@ -364,10 +282,11 @@ impl<'a> Stack<'a> {
                 },
                 epochs,
             };
-            audience.outcomes[member.position] = Some(match end {
+            let outcome = match end {
                 End::Trained => TrainOutcome::Trained(trained),
                 End::Stopped => TrainOutcome::Stopped(trained),
-            });
+            };
+            audience.end(member.position, outcome);
         }
     }
 
