@@ -57,7 +57,7 @@ impl CudaEngine {
             Err(absent) => (Vec::new(), vec![absent]),
         };
         Self {
-            burn: BurnEngine::new(devices),
+            burn: BurnEngine::new(devices).with_memory(|| Some(memory()?.free_bytes)),
             absent,
         }
     }
