@@ -1,11 +1,13 @@
 //! Convolution over height and width.
 
+mod columns;
+
 use burn::tensor::Tensor;
 use burn::tensor::module;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::window::Window;
-use super::{Values, cpu};
+use super::{Values, cpu, is_flex};
 
 /// Returns `[rows, out, places]` for weights of `[out, in / groups, height, width]`.
 pub(crate) fn forward(
@@ -20,7 +22,7 @@ pub(crate) fn forward(
     if goes_one_by_one(&x, window) {
         return one_by_one(&x, &weight, bias.as_ref(), window, forward);
     }
-    forward_by_burn(x, weight, bias, window)
+    forward_elsewhere(x, weight, bias, window)
 }
 
 /// Returns what [`forward`] does, of sums of products alone, which float32 holds to the bit where
@@ -37,7 +39,20 @@ pub(crate) fn forward_exact(
     if goes_one_by_one(&x, window) {
         return one_by_one(&x, &weight, bias.as_ref(), window, forward_exact);
     }
-    forward_by_burn(x, weight, bias, window)
+    forward_elsewhere(x, weight, bias, window)
+}
+
+/// Convolves on a device other than the CPU, or where its kernels can't.
+fn forward_elsewhere(
+    x: Values,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    window: &Window,
+) -> Values {
+    match !is_flex(&x) && columns::takes(window) {
+        true => columns::forward(&x, weight, bias, window),
+        false => forward_by_burn(x, weight, bias, window),
+    }
 }
 
 /// Returns whether the candidates of a stack are convolved one after the other: on the CPU, whose
@@ -92,6 +107,13 @@ pub(crate) fn backward_x(weight: Tensor<4>, grad: Values, window: &Window) -> Va
         };
         return Tensor::cat((0..n).map(of_one).collect(), 1);
     }
+    match !is_flex(&grad) && columns::takes_backward_x(window) {
+        true => columns::backward_x(weight, &grad, window),
+        false => backward_x_by_burn(weight, grad, window),
+    }
+}
+
+fn backward_x_by_burn(weight: Tensor<4>, grad: Values, window: &Window) -> Values {
     let Window {
         size_in,
         size_out,
@@ -129,6 +151,18 @@ pub(crate) fn backward_weight(
         };
         return Tensor::cat((0..n).map(of_one).collect(), 0);
     }
+    match !is_flex(&x) && columns::takes(window) {
+        true => columns::backward_weight(&x, weight.dims(), &grad, window),
+        false => backward_weight_by_burn(x, weight, grad, window),
+    }
+}
+
+fn backward_weight_by_burn(
+    x: Values,
+    weight: Tensor<4>,
+    grad: Values,
+    window: &Window,
+) -> Tensor<1> {
     let size = weight.shape().num_elements();
     let x = picture(x, window.size_in);
     let grad = picture(grad, window.size_out);

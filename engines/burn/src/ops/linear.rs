@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 
+use super::product::product;
 use super::{Values, channel_sums, vector};
 
 /// The weights of a linear layer, those of candidate after candidate.
@@ -34,7 +35,10 @@ impl Weight {
 pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Values {
     let (candidates, out) = (weight.candidates, weight.outputs);
     if candidates > 1 {
-        let y = by_candidate(x, candidates).matmul(weight.matrices().swap_dims(1, 2));
+        let y = product(
+            by_candidate(x, candidates),
+            weight.matrices().swap_dims(1, 2),
+        );
         let y = match bias {
             Some(bias) => y + bias.reshape([candidates, 1, out]),
             None => y,
@@ -43,7 +47,7 @@ pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Val
     }
     let [rows, channels, _] = x.dims();
     let y = x.reshape([rows, channels]);
-    let y = y.matmul(weight.matrix().transpose());
+    let y = product(y, weight.matrix().transpose());
     let y = match bias {
         Some(bias) => y + bias.reshape([1, out]),
         None => y,
@@ -55,11 +59,11 @@ pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Val
 pub(crate) fn backward_x(weight: Weight, grad: Values) -> Values {
     if weight.candidates > 1 {
         let grad = by_candidate(grad, weight.candidates);
-        return side_by_side(grad.matmul(weight.matrices()));
+        return side_by_side(product(grad, weight.matrices()));
     }
     let [rows, out, _] = grad.dims();
     let inputs = weight.inputs;
-    let grad = grad.reshape([rows, out]).matmul(weight.matrix());
+    let grad = product(grad.reshape([rows, out]), weight.matrix());
     grad.reshape([rows, inputs, 1])
 }
 
@@ -68,11 +72,11 @@ pub(crate) fn backward_weight(x: Values, grad: Values, candidates: usize) -> Ten
     let ([rows, inputs, _], outputs) = (x.dims(), grad.dims()[1]);
     if candidates > 1 {
         let grad = by_candidate(grad, candidates).swap_dims(1, 2);
-        let grad = grad.matmul(by_candidate(x, candidates));
+        let grad = product(grad, by_candidate(x, candidates));
         return grad.reshape([outputs / candidates * inputs]);
     }
     let grad = grad.reshape([rows, outputs]).transpose();
-    let grad = grad.matmul(x.reshape([rows, inputs]));
+    let grad = product(grad, x.reshape([rows, inputs]));
     grad.reshape([outputs * inputs])
 }
 

@@ -13,11 +13,13 @@ pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod pool;
+mod product;
 pub(crate) mod quantize;
 pub(crate) mod relu;
 pub(crate) mod window;
 
 use burn::tensor::Tensor;
+use burn_flex::Flex;
 
 /// A result or a gradient, `[rows, channels, places]`.
 pub(crate) type Values = Tensor<3>;
@@ -25,6 +27,11 @@ pub(crate) type Values = Tensor<3>;
 /// Returns whether numbers are in the memory of the host, where reading them costs nothing.
 pub(crate) fn on_host<const D: usize>(x: &Tensor<D>) -> bool {
     cpu::takes(x)
+}
+
+/// Returns whether numbers are burn's own on the CPU, of whatever type.
+fn is_flex<const D: usize>(x: &Tensor<D>) -> bool {
+    x.clone().try_into_primitive::<Flex>().is_ok()
 }
 
 /// Sums over rows and places: `[rows, channels, places]` to `[1, channels, 1]`.

@@ -1,0 +1,78 @@
+//! Products of matrices in float32, also where a device multiplies in fewer bits.
+
+use burn::tensor::{DType, Tensor};
+
+use super::is_flex;
+
+/// Multiplies batches of matrices.
+///
+/// Matrix units of GPUs take numbers of 11 significant bits (TF32) and add up in float32. There each
+/// number is taken apart into its first 11 bits and the rest, and all products but those of two
+/// rests are added: what is lost is 2^-22 of a product, about what float32 rounds off.
+///
+/// # Source
+/// Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores while surpassing the
+/// FP32 theoretical peak performance", 2022, <https://arxiv.org/abs/2203.03341>.
+pub(super) fn product<const D: usize>(one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
+    match is_flex(&one) || one.dtype() != DType::F32 {
+        true => one.matmul(other),
+        false => product_of_parts(one, other),
+    }
+}
+
+fn product_of_parts<const D: usize>(one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
+    let [(first, rest), (other_first, other_rest)] = [one, other].map(taken_apart);
+    let small = first.clone().matmul(other_rest) + rest.matmul(other_first.clone());
+    first.matmul(other_first) + small
+}
+
+/// Returns numbers in their first 11 bits and what is left of them.
+///
+/// # Source
+/// Veltkamp's splitting, in Dekker, "A floating-point technique for extending the available
+/// precision", 1971, section 3.
+fn taken_apart<const D: usize>(x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+    let shifted = x.clone().mul_scalar(8193.0);
+    let first = shifted.clone() - (shifted - x.clone());
+    (first.clone(), x - first)
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+    use firebrick_core::random::{Purpose, stream};
+    use rand::RngExt;
+
+    use super::*;
+    use crate::parameters::numbers;
+
+    fn matrix(seed: u64, shape: [usize; 2]) -> Tensor<2> {
+        let mut rng = stream(seed, Purpose::Dataset, 0);
+        let size = shape[0] * shape[1];
+        let numbers = (0..size).map(|_| rng.random_range(-1.0_f32..1.0).powi(5));
+        let data = TensorData::new(numbers.collect::<Vec<f32>>(), shape);
+        Tensor::from_data(data, &Device::flex())
+    }
+
+    #[test]
+    fn the_first_part_has_11_bits_and_both_are_the_number() {
+        let x = matrix(1, [40, 50]);
+        let (first, rest) = taken_apart(x.clone());
+        let [x, first, rest] = [x, first, rest].map(numbers);
+        for ((x, first), rest) in x.iter().zip(&first).zip(&rest) {
+            assert_eq!(first.to_bits() & 0x1fff, 0, "{x} {first}");
+            assert_eq!(first + rest, *x);
+            assert!(rest.abs() <= x.abs() / 2048.0, "{x} {rest}");
+        }
+    }
+
+    #[test]
+    fn parts_multiply_to_what_the_whole_does() {
+        let (one, other) = (matrix(2, [30, 70]), matrix(3, [70, 20]));
+        let expected = numbers(one.clone().matmul(other.clone()));
+        let found = numbers(product_of_parts(one, other));
+        for (expected, found) in expected.iter().zip(&found) {
+            assert!((expected - found).abs() < 1e-6, "{expected} {found}");
+        }
+    }
+}
