@@ -2,7 +2,7 @@
 //!
 //! The network is the jet classifier 16-16-16-5 with batch normalisation, under Adam, on random
 //! rows, with mimalloc as allocator, as in the plugin. Arguments: batch size (256), threads (1),
-//! candidates (as many as threads), rows (100000), epochs (3).
+//! candidates (as many as threads), rows (100000), epochs (3), candidates a stack (each on its own).
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
 
 use std::time::Instant;
@@ -30,6 +30,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let n_candidates = arg(threads)?;
     let n_rows = arg(100_000)?;
     let max_epochs = arg(3)?;
+    let stack = arg(0)?;
 
     let graph: Graph = jets::JETS.parse()?;
     let rows = random_rows(n_rows, 16, 5);
@@ -59,7 +60,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         placement: &placement,
     };
     let start = Instant::now();
-    let outcomes = BurnEngine::cpu().train(&job, &Silent)?;
+    let engine = match stack {
+        0 => BurnEngine::cpu(),
+        most => BurnEngine::cpu().stacking(most),
+    };
+    let outcomes = engine.train(&job, &Silent)?;
     let seconds = start.elapsed().as_secs_f64();
     for outcome in outcomes {
         if let TrainOutcome::Failed { reason } = outcome {

@@ -14,6 +14,9 @@ pub(crate) struct Audience<'a> {
     outcomes: Vec<Option<TrainOutcome>>,
 }
 
+/// Trains candidates, given by their positions, and tells what becomes of them.
+pub(crate) type Attempt<'b> = dyn Fn(&[usize], &mut Audience<'_>) -> Result<(), String> + 'b;
+
 impl<'a> Audience<'a> {
     pub(crate) fn new(observer: &'a dyn Observer, n_candidates: usize) -> Self {
         Self {
@@ -28,11 +31,7 @@ impl<'a> Audience<'a> {
     ///
     /// Where memory runs out, halves of those that are left train anew, one after the other. Any
     /// other fault, and memory that is too small for one, fails them.
-    pub(crate) fn train(
-        &mut self,
-        positions: &[usize],
-        attempt: &dyn Fn(&[usize], &mut Self) -> Result<(), String>,
-    ) {
+    pub(crate) fn train(&mut self, positions: &[usize], attempt: &Attempt<'_>) {
         let open = self.open(positions);
         if open.is_empty() {
             return;

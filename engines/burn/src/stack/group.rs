@@ -4,13 +4,18 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use firebrick_core::channels::Channels;
-use firebrick_core::graph::Graph;
+use firebrick_core::formats::{Element, Quantizer};
+use firebrick_core::graph::{Graph, NumberFormat};
 
 use super::layout::Layout;
 use super::size::{Size, Topology};
 
 /// How many times the arithmetic of its candidates a stack may do: padding wastes at most half.
 const PADDED_MOST: u128 = 2;
+
+/// The number formats of a candidate that those beside it in a stack must have as well, by node and
+/// operand.
+type Formats<'a> = Vec<(usize, &'a str, &'a NumberFormat)>;
 
 /// A stack that is being filled.
 struct Filling {
@@ -25,7 +30,8 @@ struct Filling {
 /// in one.
 ///
 /// A stack holds candidates of one topology, at most as many as `most` says of the size of one of
-/// them, padded (at least one). Larger candidates come first, each into the first stack in which no
+/// them, padded (at least one). Fixed point may differ from candidate to candidate, other formats of
+/// single numbers may not, and with all other formats a candidate is on its own. Larger candidates come first, each into the first stack in which no
 /// more than half of the arithmetic is padding. So stacks depend on the candidates alone.
 pub(crate) fn stacks(graphs: &[&Graph], most: impl Fn(&Size) -> usize) -> Vec<Vec<usize>> {
     let mut stacks: Vec<Vec<usize>> = Vec::new();
@@ -49,9 +55,12 @@ fn by_topology(graphs: &[&Graph]) -> Vec<Vec<usize>> {
         let nodes = graph.nodes().iter();
         let names = nodes.map(|node| (node.name.as_str(), node.op.name()));
         let of_names = alike.entry(names.collect()).or_default();
+        let formats = formats_to_share(graph);
         let fits = |topology: &&usize| {
             let first = graphs[topologies[**topology][0]];
-            Layout::of(&[first, graph]).is_some()
+            formats.is_some()
+                && formats == formats_to_share(first)
+                && Layout::of(&[first, graph]).is_some()
         };
         match of_names.iter().find(fits) {
             Some(topology) => topologies[*topology].push(position),
@@ -62,6 +71,27 @@ fn by_topology(graphs: &[&Graph]) -> Vec<Vec<usize>> {
         }
     }
     topologies
+}
+
+/// Returns the formats that have to be equal in a stack; `None` where no other candidate may be in
+/// it: zeros that pad would become other numbers, or what a number is stored as depends on others.
+fn formats_to_share(graph: &Graph) -> Option<Formats<'_>> {
+    let mut shared = Vec::new();
+    for (idx, node) in graph.nodes().iter().enumerate() {
+        for (operand, format) in &node.annotations.formats {
+            let keeps_zero = match Quantizer::of(format, Some(1.0)).ok()? {
+                Quantizer::FixedPoint(_) => continue,
+                Quantizer::Minifloat(format) => format.quantize(0.0) == 0.0,
+                Quantizer::Log(format) => format.quantize(0.0) == 0.0,
+                _ => false,
+            };
+            if !keeps_zero {
+                return None;
+            }
+            shared.push((idx, operand.as_str(), format));
+        }
+    }
+    Some(shared)
 }
 
 /// Returns the stacks of candidates of one topology.
@@ -113,6 +143,7 @@ mod tests {
     use super::*;
     use firebrick_core::costs::Costs;
     use firebrick_core::random::{Purpose, stream};
+    use firebrick_core::testing::number_formats;
     use rand::RngExt;
 
     fn chain(widths: [usize; 2]) -> Graph {
@@ -202,6 +233,47 @@ mod tests {
             joined([4, 8]),
         ];
         assert_eq!(stacks_of(&graphs, 9), [vec![0, 2], vec![1, 4], vec![3]]);
+    }
+
+    /// Two networks, of which a layer of each reads numbers in a format.
+    fn in_formats(one: &NumberFormat, other: &NumberFormat) -> [Graph; 2] {
+        [one, other].map(|format| {
+            let mut nodes = chain([8, 8]).nodes().to_vec();
+            let formats = &mut nodes[3].annotations.formats;
+            formats.insert("data_in".to_owned(), format.clone());
+            Graph::new(nodes).unwrap()
+        })
+    }
+
+    #[test]
+    fn formats_say_who_may_share_a_stack() {
+        let share = |one: &NumberFormat, other: &NumberFormat| {
+            stacks_of(&in_formats(one, other), 9).len() == 1
+        };
+        let elementwise = [
+            "integer",
+            "minifloat_ieee",
+            "minifloat_denorm",
+            "fp8_e4m3",
+            "fp8_e5m2",
+            "log",
+        ];
+        for format in number_formats() {
+            let expected = elementwise.contains(&format.name.as_str());
+            assert_eq!(share(&format, &format), expected, "{format}");
+        }
+        let mases_log = NumberFormat {
+            mase: true,
+            ..NumberFormat::new("log", 5)
+        };
+        assert!(!share(&mases_log, &mases_log), "has no zero");
+        let (fixed, narrow) = (NumberFormat::integer(8, 4), NumberFormat::integer(5, 2));
+        assert!(share(&fixed, &narrow));
+        let [e4m3, e5m2] = ["fp8_e4m3", "fp8_e5m2"].map(|name| NumberFormat::new(name, 8));
+        assert!(!share(&e4m3, &e5m2));
+        assert!(!share(&e4m3, &fixed));
+        let [_, with] = in_formats(&fixed, &fixed);
+        assert_eq!(stacks_of(&[chain([8, 8]), with], 9).len(), 2);
     }
 
     #[test]

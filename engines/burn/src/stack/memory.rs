@@ -14,12 +14,17 @@ const NUMBER: u64 = 4;
 /// The share of a device's memory that is counted on: the rest is lost between tensors.
 const USABLE_PERCENT: u64 = 85;
 /// Tensors as long as all parameters that a step makes besides gradients and moments.
-const TEMPORARIES: u64 = 3;
+const TEMPORARIES: u64 = 5;
 /// Results of a node that a step holds at a time: what it made, what it keeps to learn by, and where
 /// the largest value of a window was.
 const KEPT: u64 = 2;
-/// Gradients, as large as the widest result, that the backward pass holds at a time.
-const GRADIENTS: u64 = 4;
+/// Tensors, as large as the widest result, that the backward pass holds at a time: gradients and the
+/// parts of what is multiplied.
+const GRADIENTS: u64 = 6;
+/// Tensors of the values that the windows of a convolution read: themselves and their parts.
+const OF_WINDOWS: u64 = 3;
+/// Values that windows read at a time at most: 1 GiB. Convolutions go through what is more in parts.
+const WINDOWS_MOST: u64 = 1 << 28;
 /// Values that are made of one value of a picture on its way into a batch.
 const OF_PIXEL: u64 = 10;
 
@@ -69,18 +74,28 @@ impl Demand {
     pub(crate) fn n_candidates(&self, size: &Size, bytes: u64) -> usize {
         let usable = bytes / 100 * USABLE_PERCENT;
         let left = usable.saturating_sub(self.rows);
-        let n_candidates = left / self.of_candidate(size).max(1);
+        let each = self.of_candidate(size).max(1);
+        // Windows are read in parts where they are many.
+        let windows = self.of_windows(size);
+        let all_at_once = left / each.saturating_add(windows);
+        let in_parts = left.saturating_sub(WINDOWS_MOST * OF_WINDOWS * NUMBER) / each;
+        let n_candidates = all_at_once.max(in_parts);
         usize::try_from(n_candidates).unwrap_or(usize::MAX).max(1)
     }
 
-    /// Returns the bytes that each candidate of a size takes.
+    /// Returns the bytes that the windows of a convolution of a candidate take, all at once.
+    fn of_windows(&self, size: &Size) -> u64 {
+        let values = size.windows.saturating_mul(self.batch);
+        values.saturating_mul(OF_WINDOWS * NUMBER)
+    }
+
+    /// Returns the bytes that each candidate of a size takes, but for windows.
     pub(crate) fn of_candidate(&self, size: &Size) -> u64 {
         let parameters = size.parameters.saturating_mul(self.vectors * NUMBER);
         let values = size
             .results
             .saturating_mul(KEPT)
-            .saturating_add(size.widest.saturating_mul(GRADIENTS))
-            .saturating_add(size.windows);
+            .saturating_add(size.widest.saturating_mul(GRADIENTS));
         let of_row = values.saturating_mul(NUMBER).saturating_add(self.of_row);
         let of_batch = of_row.saturating_mul(self.batch);
         // The order of an epoch; losses of rows that are judged, and whether they are right.
@@ -177,8 +192,8 @@ mod tests {
     fn counts_parameters_activations_and_rows() {
         let demand = demand(|_| {});
         assert_eq!(demand.rows, 2 * (96 + 24) * 4);
-        let parameters = 1000 * 6 * 4;
-        let of_batch = 10 * (2 * 200 + 4 * 64 + 4) * 4;
+        let parameters = 1000 * 8 * 4;
+        let of_batch = 10 * (2 * 200 + 6 * 64 + 4) * 4;
         let expected = parameters + of_batch + (24 + 2 * 24) * 4;
         assert_eq!(demand.of_candidate(&SIZE), expected);
     }
@@ -200,6 +215,24 @@ mod tests {
         let bytes = (demand.rows + 7 * of_candidate + of_candidate / 2) * 100 / USABLE_PERCENT;
         assert_eq!(demand.n_candidates(&SIZE, bytes), 7);
         assert!(demand.n_candidates(&SIZE, u64::MAX) > 1_000_000);
+    }
+
+    #[test]
+    fn windows_take_memory_of_their_own_up_to_a_limit() {
+        let demand = demand(|_| {});
+        let windowed = Size {
+            windows: 500,
+            ..SIZE
+        };
+        let bytes = (demand.rows + 10 * demand.of_candidate(&SIZE)) * 100 / USABLE_PERCENT + 100;
+        let [without, with] = [&SIZE, &windowed].map(|size| demand.n_candidates(size, bytes));
+        assert_eq!((without, with), (10, 5));
+        let bytes = bytes + (WINDOWS_MOST * OF_WINDOWS * NUMBER) * 100 / USABLE_PERCENT;
+        let huge = Size {
+            windows: u64::MAX,
+            ..SIZE
+        };
+        assert_eq!(demand.n_candidates(&huge, bytes), 10);
     }
 
     #[test]

@@ -6,11 +6,12 @@ use firebrick_core::dataset::{Features, Split};
 use firebrick_core::engine::{
     Candidate, Engine, Epoch, Observer, Placement, Silent, TrainJob, TrainOutcome, Trained, Verdict,
 };
+use firebrick_core::formats;
 use firebrick_core::graph::Graph;
 use firebrick_core::images::{Augment, Normalize};
 use firebrick_core::random::{Purpose, stream};
 use firebrick_core::recipe::{Keep, LrScheduler, Optimizer, Recipe};
-use firebrick_core::testing::{PLAIN_RECIPE, check_parity, check_stacking_engine};
+use firebrick_core::testing::{PLAIN_RECIPE, check_parity, check_stacking_engine, number_formats};
 use rand::RngExt;
 
 use crate::BurnEngine;
@@ -248,6 +249,28 @@ fn trains_as_pytorch_does() {
 fn networks_of_several_widths_come_to_the_losses_of_each_alone() {
     for of in [dense, normalised, convolutional, in_fixed_point] {
         check(of, &recipe(4));
+    }
+}
+
+#[test]
+fn numbers_in_every_format_train_in_a_stack_as_they_do_alone() {
+    for format in number_formats() {
+        let mut candidates = candidates(dense, 3);
+        for candidate in &mut candidates {
+            let mut nodes = candidate.graph.nodes().to_vec();
+            for operand in ["data_in", "weight"] {
+                let formats = &mut nodes[4].annotations.formats;
+                formats.insert(operand.to_owned(), format.clone());
+                if formats::check(&nodes[4]).is_err() {
+                    nodes[4].annotations.formats.remove(operand);
+                }
+            }
+            candidate.graph = Graph::new(nodes).unwrap();
+        }
+        let [alone, together] =
+            [alone(), stacked(3)].map(|engine| train(&engine, &candidates, &recipe(1), &Silent));
+        let distance = distance(&alone, &together);
+        assert!(distance < TOLERANCE, "{format}: {distance}");
     }
 }
 
