@@ -22,7 +22,8 @@ use crate::weights::Weights;
 ///
 /// An engine takes a population, several candidates a call. What happens to one candidate does
 /// not depend on the others, nor on the number of threads: same graph, data, recipe and seed give
-/// the same weights on one machine.
+/// the same weights on one machine. An engine that computes several candidates as one keeps this
+/// within float tolerance.
 pub trait Engine: Send + Sync {
     /// Returns the devices that can be used now, the preferred one first. Never empty for an
     /// engine that runs on the CPU; probing does not crash where a driver is missing.
