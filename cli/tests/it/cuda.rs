@@ -32,9 +32,9 @@ fn may_have_gpu() -> bool {
     may
 }
 
+/// Runs the program with the plugin in the folder `gpu`, and not with one that is staged besides.
 fn run(place: &Place, args: &[&str]) -> Run {
-    let args = [&["--plugin-dir", "gpu"], args].concat();
-    place.run(&args)
+    run_without(place, "cuda", &[&["--plugin-dir", "gpu"], args].concat())
 }
 
 #[test]
