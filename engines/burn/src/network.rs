@@ -15,6 +15,7 @@ use firebrick_core::random::Stream;
 use crate::ops::Values;
 use crate::ops::batch_norm::{Affine, Normalised};
 use crate::ops::pool::Maxima;
+use crate::ops::product::Products;
 use crate::ops::quantize::FixedPoints;
 use crate::ops::window::Window;
 use crate::parameters::{Gradients, Parameters};
@@ -42,6 +43,8 @@ pub(crate) struct Network<'a> {
     is_stored: Vec<Vec<bool>>,
     /// The windows of convolutions and pools.
     windows: Vec<Option<Window>>,
+    /// How its device multiplies matrices.
+    products: Products,
     /// By node and operand, the formats that differ from candidate to candidate.
     fixed_points: BTreeMap<(usize, &'a str), Arc<FixedPoints>>,
 }
@@ -144,6 +147,7 @@ impl<'a> Network<'a> {
             learns_read_step: (0..nodes.len()).map(learns_step).collect(),
             is_stored,
             fixed_points,
+            products: Products::where_is(&parameters.trained),
             inputs,
             windows,
         }

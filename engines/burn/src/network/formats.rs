@@ -13,7 +13,6 @@ use firebrick_core::graph::{Graph, NumberFormat, Op};
 
 use super::Network;
 use crate::ops::batch_norm::{self, Affine, Normalised};
-use crate::ops::linear::Weight;
 use crate::ops::quantize::{FixedPoints, Storage};
 use crate::ops::{Values, quantize};
 use crate::parameters::{Gradients, Parameters, numbers};
@@ -47,17 +46,6 @@ impl Operands<'_> {
         stored.or_else(|| self.parameters.find(idx, name))
     }
 
-    /// Returns the weight of a linear layer.
-    pub(super) fn linear_weight(&self, idx: usize) -> Weight {
-        let shape = self.parameters.shape(idx, "weight");
-        Weight {
-            numbers: self.weight(idx),
-            candidates: self.parameters.n_candidates(),
-            inputs: shape[1],
-            outputs: shape[0],
-        }
-    }
-
     /// Returns the weight of a convolution, `[candidates * out, in / groups, height, width]`.
     pub(super) fn conv_weight(&self, idx: usize) -> Tensor<4> {
         let shape = self.parameters.shape(idx, "weight");
@@ -66,7 +54,7 @@ impl Operands<'_> {
             .reshape([out, shape[1], shape[2], shape[3]])
     }
 
-    fn weight(&self, idx: usize) -> Tensor<1> {
+    pub(super) fn weight(&self, idx: usize) -> Tensor<1> {
         let weight = self.find(idx, "weight");
         weight.expect("the op of the node has a weight")
     }

@@ -7,6 +7,7 @@ use firebrick_core::random::Stream;
 
 use super::formats::{Operands, Stored};
 use super::{Kept, Network};
+use crate::ops::linear::Weight;
 use crate::ops::window::Window;
 use crate::ops::{Values, batch_norm, conv2d, dropout, join, linear, pool, relu};
 use crate::parameters::{Gradients, Parameters};
@@ -29,7 +30,7 @@ impl Network<'_> {
         match op {
             Op::Linear { .. } => {
                 let bias = operands.find(idx, "bias");
-                linear::forward(x, operands.linear_weight(idx), bias)
+                linear::forward(x, self.linear_weight(idx, operands), bias)
             }
             Op::Conv2d { .. } => {
                 let (weight, bias) = (operands.conv_weight(idx), operands.find(idx, "bias"));
@@ -144,10 +145,11 @@ impl Network<'_> {
             (Op::Linear { .. }, Kept::Values(x)) => {
                 let by_bias = || linear::backward_bias(grad.clone());
                 self.note(parameters, gradients, idx, "bias", by_bias);
-                let by_weight = || linear::backward_weight(x, grad.clone(), self.candidates);
+                let by_weight =
+                    || linear::backward_weight(x, grad.clone(), self.candidates, self.products);
                 self.note(parameters, gradients, idx, "weight", by_weight);
                 given(asked, || {
-                    linear::backward_x(operands.linear_weight(idx), grad)
+                    linear::backward_x(self.linear_weight(idx, operands), grad)
                 })
             }
             (Op::Conv2d { .. }, Kept::Values(x)) => {
@@ -204,6 +206,17 @@ impl Network<'_> {
                 join::backward_concat(&grad, &channels, self.candidates)
             }
             _ => vec![grad],
+        }
+    }
+
+    fn linear_weight(&self, idx: usize, operands: Operands<'_>) -> Weight {
+        let shape = operands.parameters.shape(idx, "weight");
+        Weight {
+            numbers: operands.weight(idx),
+            candidates: self.candidates,
+            inputs: shape[1],
+            outputs: shape[0],
+            products: self.products,
         }
     }
 

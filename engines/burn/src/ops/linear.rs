@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use super::product::product;
+use super::product::Products;
 use super::{Values, channel_sums, vector};
 
 /// The weights of a linear layer, those of candidate after candidate.
@@ -16,6 +16,8 @@ pub(crate) struct Weight {
     pub(crate) inputs: usize,
     /// Channels that each makes.
     pub(crate) outputs: usize,
+    /// How they are multiplied.
+    pub(crate) products: Products,
 }
 
 impl Weight {
@@ -33,12 +35,10 @@ impl Weight {
 
 /// Returns `[rows, candidates * out, 1]` for `x` of `[rows, candidates * in, 1]`.
 pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Values {
-    let (candidates, out) = (weight.candidates, weight.outputs);
+    let (candidates, out, products) = (weight.candidates, weight.outputs, weight.products);
     if candidates > 1 {
-        let y = product(
-            by_candidate(x, candidates),
-            weight.matrices().swap_dims(1, 2),
-        );
+        let x = by_candidate(x, candidates);
+        let y = products.of(x, weight.matrices().swap_dims(1, 2));
         let y = match bias {
             Some(bias) => y + bias.reshape([candidates, 1, out]),
             None => y,
@@ -46,8 +46,7 @@ pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Val
         return side_by_side(y);
     }
     let [rows, channels, _] = x.dims();
-    let y = x.reshape([rows, channels]);
-    let y = product(y, weight.matrix().transpose());
+    let y = products.of(x.reshape([rows, channels]), weight.matrix().transpose());
     let y = match bias {
         Some(bias) => y + bias.reshape([1, out]),
         None => y,
@@ -57,26 +56,31 @@ pub(crate) fn forward(x: Values, weight: Weight, bias: Option<Tensor<1>>) -> Val
 
 /// Returns the gradient by `x`.
 pub(crate) fn backward_x(weight: Weight, grad: Values) -> Values {
-    if weight.candidates > 1 {
-        let grad = by_candidate(grad, weight.candidates);
-        return side_by_side(product(grad, weight.matrices()));
+    let (candidates, inputs, products) = (weight.candidates, weight.inputs, weight.products);
+    if candidates > 1 {
+        let grad = by_candidate(grad, candidates);
+        return side_by_side(products.of(grad, weight.matrices()));
     }
     let [rows, out, _] = grad.dims();
-    let inputs = weight.inputs;
-    let grad = product(grad.reshape([rows, out]), weight.matrix());
+    let grad = products.of(grad.reshape([rows, out]), weight.matrix());
     grad.reshape([rows, inputs, 1])
 }
 
 /// Returns the gradient by the weights, `[candidates, out, in]` in one dimension.
-pub(crate) fn backward_weight(x: Values, grad: Values, candidates: usize) -> Tensor<1> {
+pub(crate) fn backward_weight(
+    x: Values,
+    grad: Values,
+    candidates: usize,
+    products: Products,
+) -> Tensor<1> {
     let ([rows, inputs, _], outputs) = (x.dims(), grad.dims()[1]);
     if candidates > 1 {
         let grad = by_candidate(grad, candidates).swap_dims(1, 2);
-        let grad = product(grad, by_candidate(x, candidates));
+        let grad = products.of(grad, by_candidate(x, candidates));
         return grad.reshape([outputs / candidates * inputs]);
     }
     let grad = grad.reshape([rows, outputs]).transpose();
-    let grad = product(grad, x.reshape([rows, inputs]));
+    let grad = products.of(grad, x.reshape([rows, inputs]));
     grad.reshape([outputs * inputs])
 }
 

@@ -13,7 +13,7 @@ pub(crate) mod dropout;
 pub(crate) mod join;
 pub(crate) mod linear;
 pub(crate) mod pool;
-mod product;
+pub(crate) mod product;
 pub(crate) mod quantize;
 pub(crate) mod relu;
 pub(crate) mod window;

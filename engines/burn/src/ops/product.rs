@@ -4,26 +4,41 @@ use burn::tensor::{DType, Tensor};
 
 use super::is_flex;
 
-/// Multiplies batches of matrices.
-///
-/// Matrix units of GPUs take numbers of 11 significant bits (TF32) and add up in float32. There each
-/// number is taken apart into its first 11 bits and the rest, and all products but those of two
-/// rests are added: what is lost is 2^-22 of a product, about what float32 rounds off.
-///
-/// # Source
-/// Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores while surpassing the
-/// FP32 theoretical peak performance", 2022, <https://arxiv.org/abs/2203.03341>.
-pub(super) fn product<const D: usize>(one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
-    match is_flex(&one) || one.dtype() != DType::F32 {
-        true => one.matmul(other),
-        false => product_of_parts(one, other),
-    }
+/// How matrices are multiplied on a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Products {
+    /// As they are.
+    Whole,
+    /// Taken apart.
+    ///
+    /// Matrix units of GPUs take numbers of 11 significant bits (TF32) and add up in float32. Each
+    /// number is taken apart into its first 11 bits and the rest, and all products but those of two
+    /// rests are added: what is lost is 2^-22 of a product, about what float32 rounds off.
+    ///
+    /// # Source
+    /// Ootomo and Yokota, "Recovering single precision accuracy from Tensor Cores while surpassing
+    /// the FP32 theoretical peak performance", 2022, <https://arxiv.org/abs/2203.03341>.
+    OfParts,
 }
 
-fn product_of_parts<const D: usize>(one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
-    let [(first, rest), (other_first, other_rest)] = [one, other].map(taken_apart);
-    let small = first.clone().matmul(other_rest) + rest.matmul(other_first.clone());
-    first.matmul(other_first) + small
+impl Products {
+    /// Returns how matrices are multiplied where some numbers are.
+    pub(crate) fn where_is<const D: usize>(numbers: &Tensor<D>) -> Self {
+        match is_flex(numbers) || numbers.dtype() != DType::F32 {
+            true => Self::Whole,
+            false => Self::OfParts,
+        }
+    }
+
+    /// Multiplies batches of matrices.
+    pub(super) fn of<const D: usize>(self, one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
+        if self == Self::Whole {
+            return one.matmul(other);
+        }
+        let [(first, rest), (other_first, other_rest)] = [one, other].map(taken_apart);
+        let small = first.clone().matmul(other_rest) + rest.matmul(other_first.clone());
+        first.matmul(other_first) + small
+    }
 }
 
 /// Returns numbers in their first 11 bits and what is left of them.
@@ -69,8 +84,9 @@ mod tests {
     #[test]
     fn parts_multiply_to_what_the_whole_does() {
         let (one, other) = (matrix(2, [30, 70]), matrix(3, [70, 20]));
-        let expected = numbers(one.clone().matmul(other.clone()));
-        let found = numbers(product_of_parts(one, other));
+        assert_eq!(Products::where_is(&one), Products::Whole);
+        let expected = numbers(Products::Whole.of(one.clone(), other.clone()));
+        let found = numbers(Products::OfParts.of(one, other));
         for (expected, found) in expected.iter().zip(&found) {
             assert!((expected - found).abs() < 1e-6, "{expected} {found}");
         }

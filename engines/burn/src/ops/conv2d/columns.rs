@@ -7,7 +7,7 @@
 
 use burn::tensor::{Slice, Tensor};
 
-use super::super::product::product;
+use super::super::product::Products;
 use super::super::window::Window;
 use super::{Values, picture};
 
@@ -38,9 +38,10 @@ pub(super) fn forward(
     let out = channels_out / candidates;
     let weight = weight.reshape([candidates, out, inputs * taps]);
     let [places_out, rows] = [window.size_out.iter().product(), x.dims()[0]];
+    let products = Products::where_is(x);
     let pass = |[start, rows]: [usize; 2]| {
         let columns = columns(x.clone().narrow(0, start, rows), window);
-        let y = product(weight.clone(), columns);
+        let y = products.of(weight.clone(), columns);
         y.reshape([channels_out, rows, places_out]).swap_dims(0, 1)
     };
     let passes: Vec<Values> = passes(rows, inputs * taps, window).map(pass).collect();
@@ -79,12 +80,13 @@ pub(super) fn backward_weight(
     let [channels_out, inputs, height, width] = shape;
     let (candidates, taps) = (window.candidates, height * width);
     let places_out: usize = window.size_out.iter().product();
+    let products = Products::where_is(x);
     let pass = |[start, rows]: [usize; 2]| {
         let columns = columns(x.clone().narrow(0, start, rows), window);
         let grad = grad.clone().narrow(0, start, rows).swap_dims(0, 1);
         let out = channels_out / candidates;
         let grad = grad.reshape([candidates, out, rows * places_out]);
-        product(grad, columns.swap_dims(1, 2))
+        products.of(grad, columns.swap_dims(1, 2))
     };
     let passes = passes(x.dims()[0], inputs * taps, window).map(pass);
     let sum = passes.reduce(|sum, pass| sum + pass);
