@@ -14,14 +14,16 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::build::Stage;
+use crate::cuda;
 use crate::metadata::Workspace;
 use crate::process::Usage;
 use crate::report::Found;
 
 const USAGE: &str = "\
-expected `cargo xtask gpu-check [--pack] [--without-llvm] [--device cpu]`
+expected `cargo xtask gpu-check [--pack] [--device cpu] [--without-llvm] [--features NAME,...]`
 
-hint: `--pack` only makes the archive; `--device cpu` rehearses on this CPU, with the engine `burn`";
+hint: `--pack` only makes the archive; `--device cpu` rehearses on this CPU, with the engine `burn`; \
+                     the others are those of `cargo xtask build --engine cuda`";
 
 /// What is checked: the engine and its device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +53,8 @@ impl Device {
 #[derive(Debug, PartialEq, Eq)]
 struct Args {
     device: Device,
-    without_llvm: bool,
+    /// How the engine is built.
+    options: cuda::Options,
     pack_only: bool,
     /// A folder that was packed; absent where it is to be made.
     packed: Option<PathBuf>,
@@ -62,7 +65,7 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
     let args = parse(args)?;
     let folder = match &args.packed {
         Some(folder) => folder.clone(),
-        None => pack::pack(&Workspace::load()?, args.device, args.without_llvm)?,
+        None => pack::pack(&Workspace::load()?, args.device, &args.options)?,
     };
     match args.pack_only {
         true => Ok(()),
@@ -71,24 +74,31 @@ pub(crate) fn task(args: &[String]) -> Result<()> {
 }
 
 fn parse(args: &[String]) -> Result<Args> {
-    let mut parsed = Args {
-        device: Device::Cuda,
-        without_llvm: false,
-        pack_only: false,
-        packed: None,
-    };
-    let mut args = args.iter().map(String::as_str);
+    let (mut device, mut pack_only, mut packed) = (Device::Cuda, false, None);
+    let mut of_build = Vec::new();
+    let mut args = args.iter();
     while let Some(arg) = args.next() {
-        match (arg, parsed.packed.is_some()) {
-            ("--pack", false) => parsed.pack_only = true,
-            ("--without-llvm", false) => parsed.without_llvm = true,
-            ("--device", _) if args.next() == Some("cpu") => parsed.device = Device::Cpu,
+        match arg.as_str() {
+            "--pack" => pack_only = true,
+            "--device" => match args.next().map(String::as_str) {
+                Some("cpu") => device = Device::Cpu,
+                _ => bail!(Usage(USAGE.to_owned())),
+            },
             // What the script in the archive says.
-            ("--packed", false) => parsed.packed = args.next().map(PathBuf::from),
-            _ => bail!(Usage(USAGE.to_owned())),
+            "--packed" => packed = args.next().map(PathBuf::from),
+            _ => of_build.push(arg.clone()),
         }
     }
-    Ok(parsed)
+    let is_built = device == Device::Cuda && packed.is_none();
+    if (pack_only && packed.is_some()) || (!is_built && !of_build.is_empty()) {
+        bail!(Usage(USAGE.to_owned()));
+    }
+    Ok(Args {
+        device,
+        options: cuda::Options::parse(&of_build)?,
+        pack_only,
+        packed,
+    })
 }
 
 /// Measures in a folder that was packed.
@@ -153,7 +163,8 @@ mod tests {
     #[test]
     fn takes_what_the_help_says() {
         let args = parsed(&["--pack", "--without-llvm"]).unwrap();
-        assert!(args.pack_only && args.without_llvm && args.device == Device::Cuda);
+        assert_eq!(args.options, cuda::Options::plain(true));
+        assert!(args.pack_only && args.device == Device::Cuda);
         assert_eq!(parsed(&["--device", "cpu"]).unwrap().device, Device::Cpu);
         let packed = parsed(&["--packed", "here", "--device", "cpu"]).unwrap();
         assert_eq!(packed.packed, Some("here".into()));
@@ -161,7 +172,14 @@ mod tests {
 
     #[test]
     fn refuses_what_it_does_not_know() {
-        for args in [&["--device"][..], &["--device", "tpu"], &["--quick"]] {
+        let cases = [
+            &["--device"][..],
+            &["--device", "tpu"],
+            &["--quick"],
+            &["--device", "cpu", "--without-llvm"],
+            &["--packed", "here", "--pack"],
+        ];
+        for args in cases {
             assert!(parsed(args).unwrap_err().is::<Usage>(), "{args:?}");
         }
     }

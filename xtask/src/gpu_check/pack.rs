@@ -25,12 +25,15 @@ const FILES: [&str; 4] = [
 ];
 
 /// Builds everything, trains what the device is compared with, and packs it; returns the folder.
-pub(super) fn pack(workspace: &Workspace, device: Device, without_llvm: bool) -> Result<PathBuf> {
+pub(super) fn pack(
+    workspace: &Workspace,
+    device: Device,
+    options: &cuda::Options,
+) -> Result<PathBuf> {
     // The engine `burn` trains what is expected, whatever is checked.
     build::build(workspace, &Need::Engine("burn".to_owned()))?;
     if device == Device::Cuda {
-        let options = cuda::Options::plain(without_llvm);
-        build::build(workspace, &Need::Cuda(options))?;
+        build::build(workspace, &Need::Cuda(options.clone()))?;
     }
     let parent = workspace.target.join("gpu-check");
     let folder = parent.join(NAME);
