@@ -32,12 +32,50 @@ impl Products {
 
     /// Multiplies batches of matrices.
     pub(super) fn of<const D: usize>(self, one: Tensor<D>, other: Tensor<D>) -> Tensor<D> {
-        if self == Self::Whole {
-            return one.matmul(other);
+        match self {
+            Self::Whole => one.matmul(other),
+            Self::OfParts => self.parts(one).times(self.parts(other)),
         }
-        let [(first, rest), (other_first, other_rest)] = [one, other].map(taken_apart);
-        let small = first.clone().matmul(other_rest) + rest.matmul(other_first.clone());
-        first.matmul(other_first) + small
+    }
+
+    /// Returns numbers as they are multiplied.
+    pub(super) fn parts<const D: usize>(self, x: Tensor<D>) -> Parts<D> {
+        match self {
+            Self::Whole => Parts {
+                first: x,
+                rest: None,
+            },
+            Self::OfParts => taken_apart(x),
+        }
+    }
+}
+
+/// Numbers that add up to others.
+#[derive(Debug)]
+pub(super) struct Parts<const D: usize> {
+    first: Tensor<D>,
+    rest: Option<Tensor<D>>,
+}
+
+impl<const D: usize> Parts<D> {
+    /// Arranges the numbers otherwise, or some of them again.
+    pub(super) fn arranged<const E: usize>(
+        self,
+        arrange: impl Fn(Tensor<D>) -> Tensor<E>,
+    ) -> Parts<E> {
+        Parts {
+            first: arrange(self.first),
+            rest: self.rest.map(arrange),
+        }
+    }
+
+    /// Multiplies batches of matrices.
+    pub(super) fn times(self, other: Self) -> Tensor<D> {
+        let (Some(rest), Some(other_rest)) = (self.rest, other.rest) else {
+            return self.first.matmul(other.first);
+        };
+        let small = self.first.clone().matmul(other_rest) + rest.matmul(other.first.clone());
+        self.first.matmul(other.first) + small
     }
 }
 
@@ -46,10 +84,13 @@ impl Products {
 /// # Source
 /// Veltkamp's splitting, in Dekker, "A floating-point technique for extending the available
 /// precision", 1971, section 3.
-fn taken_apart<const D: usize>(x: Tensor<D>) -> (Tensor<D>, Tensor<D>) {
+fn taken_apart<const D: usize>(x: Tensor<D>) -> Parts<D> {
     let shifted = x.clone().mul_scalar(8193.0);
     let first = shifted.clone() - (shifted - x.clone());
-    (first.clone(), x - first)
+    Parts {
+        rest: Some(x - first.clone()),
+        first,
+    }
 }
 
 #[cfg(test)]
@@ -72,8 +113,8 @@ mod tests {
     #[test]
     fn the_first_part_has_11_bits_and_both_are_the_number() {
         let x = matrix(1, [40, 50]);
-        let (first, rest) = taken_apart(x.clone());
-        let [x, first, rest] = [x, first, rest].map(numbers);
+        let parts = Products::OfParts.parts(x.clone());
+        let [x, first, rest] = [x, parts.first, parts.rest.unwrap()].map(numbers);
         for ((x, first), rest) in x.iter().zip(&first).zip(&rest) {
             assert_eq!(first.to_bits() & 0x1fff, 0, "{x} {first}");
             assert_eq!(first + rest, *x);

@@ -5,7 +5,7 @@
 //! out, in * taps] x [candidates, in * taps, rows * places]`. Devices multiply matrices at many times
 //! the speed at which burn's own kernels slide windows over groups.
 
-use burn::tensor::{Slice, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 use super::super::product::Products;
 use super::super::window::Window;
@@ -40,8 +40,9 @@ pub(super) fn forward(
     let [places_out, rows] = [window.size_out.iter().product(), x.dims()[0]];
     let products = Products::where_is(x);
     let pass = |[start, rows]: [usize; 2]| {
-        let columns = columns(x.clone().narrow(0, start, rows), window);
-        let y = products.of(weight.clone(), columns);
+        let x = products.parts(x.clone().narrow(0, start, rows));
+        let columns = x.arranged(columns_of(rows, window, &weight.device()));
+        let y = products.parts(weight.clone()).times(columns);
         y.reshape([channels_out, rows, places_out]).swap_dims(0, 1)
     };
     let passes: Vec<Values> = passes(rows, inputs * taps, window).map(pass).collect();
@@ -82,11 +83,14 @@ pub(super) fn backward_weight(
     let places_out: usize = window.size_out.iter().product();
     let products = Products::where_is(x);
     let pass = |[start, rows]: [usize; 2]| {
-        let columns = columns(x.clone().narrow(0, start, rows), window);
+        let x = products.parts(x.clone().narrow(0, start, rows));
+        let columns = x.arranged(columns_of(rows, window, &grad.device()));
         let grad = grad.clone().narrow(0, start, rows).swap_dims(0, 1);
         let out = channels_out / candidates;
         let grad = grad.reshape([candidates, out, rows * places_out]);
-        products.of(grad, columns.swap_dims(1, 2))
+        products
+            .parts(grad)
+            .times(columns.arranged(|of| of.swap_dims(1, 2)))
     };
     let passes = passes(x.dims()[0], inputs * taps, window).map(pass);
     let sum = passes.reduce(|sum, pass| sum + pass);
@@ -104,33 +108,46 @@ fn passes(rows: usize, column: usize, window: &Window) -> impl Iterator<Item = [
         .map(move |start| [start, most.min(rows - start)])
 }
 
-/// Returns what windows see, `[candidates, in * taps, rows * places]`.
-fn columns(x: Values, window: &Window) -> Tensor<3> {
-    let [rows, channels, _] = x.dims();
-    let [[height, width], [pad_height, pad_width]] = [window.size_out, window.padding];
-    let x = picture(x, window.size_in).swap_dims(0, 1);
-    let x = match window.padding {
-        [0, 0] => x,
-        _ => x.pad((pad_width, pad_width, pad_height, pad_height), 0.0),
-    };
-    let seen = |[row, column]: [usize; 2]| {
-        let along = |start: usize, size: usize, stride: usize| {
-            let end = start + (size - 1) * stride + 1;
-            Slice::new(start as isize, Some(end as isize), stride as isize)
+/// Returns what finds out of values of some rows what windows see: `[candidates, in * taps, rows *
+/// places]`.
+fn columns_of(rows: usize, window: &Window, device: &Device) -> impl Fn(Values) -> Tensor<3> {
+    let seen = seen(rows, window, device);
+    move |x: Values| {
+        let channels = x.dims()[1];
+        let x = picture(x, window.size_in).swap_dims(0, 1);
+        let [height, width] = window.padding;
+        let x = match window.padding {
+            [0, 0] => x,
+            _ => x.pad((width, width, height, height), 0.0),
         };
-        let rows_seen = along(row, height, window.stride[0]);
-        let columns_seen = along(column, width, window.stride[1]);
-        let seen = x
-            .clone()
-            .slice([Slice::full(), Slice::full(), rows_seen, columns_seen]);
-        seen.reshape([channels, 1, rows * height * width])
+        let size = x.shape().num_elements() / channels;
+        let columns = x.reshape([channels, size]).select(1, seen.clone());
+        let taps: usize = window.kernel.iter().product();
+        let places: usize = window.size_out.iter().product();
+        let column = channels / window.candidates * taps;
+        columns.reshape([window.candidates, column, rows * places])
+    }
+}
+
+/// Returns where windows look in the padded pictures of one channel: tap after tap, of each all rows,
+/// of each all places.
+fn seen(rows: usize, window: &Window, device: &Device) -> Tensor<1, Int> {
+    let [height, width] = [0, 1].map(|dim| window.size_in[dim] + 2 * window.padding[dim]);
+    let grid = |size: [usize; 2], stride: [usize; 2]| -> Vec<i32> {
+        let row = |row: usize| (0..size[1]).map(move |at| row * stride[0] * width + at * stride[1]);
+        (0..size[0]).flat_map(row).map(|at| at as i32).collect()
     };
-    let taps = (0..window.kernel[0])
-        .flat_map(|row| (0..window.kernel[1]).map(move |column| [row, column]));
-    let seen: Vec<Tensor<3>> = taps.map(seen).collect();
-    let column = channels / window.candidates * seen.len();
-    let columns = Tensor::cat(seen, 1);
-    columns.reshape([window.candidates, column, rows * height * width])
+    let taps = grid(window.kernel, [1, 1]);
+    let places = grid(window.size_out, window.stride);
+    let pictures: Vec<i32> = (0..rows).map(|row| (row * height * width) as i32).collect();
+    let size = taps.len() * pictures.len() * places.len();
+    let along = |numbers: &[i32], shape: [usize; 3]| -> Tensor<3, Int> {
+        Tensor::<1, Int>::from_ints(numbers, device).reshape(shape)
+    };
+    let taps = along(&taps, [taps.len(), 1, 1]);
+    let pictures = along(&pictures, [1, rows, 1]);
+    let places = along(&places, [1, 1, places.len()]);
+    (taps + pictures + places).reshape([size])
 }
 
 #[cfg(test)]
