@@ -328,8 +328,16 @@ impl Gradients {
     }
 }
 
+#[cfg(test)]
+thread_local! {
+    /// How often [`numbers`] made a thread wait for a device.
+    pub(crate) static N_WAITS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
 /// Copies numbers off the device.
 pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    #[cfg(test)]
+    N_WAITS.with(|waits| waits.set(waits.get() + 1));
     tensor
         .into_data()
         .try_into_vec()

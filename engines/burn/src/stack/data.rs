@@ -85,6 +85,17 @@ impl DeviceRows {
         self.n_rows
     }
 
+    /// Waits until the rows are on the device, so that memory which is too small for them shows here,
+    /// before any candidate is trained.
+    pub(crate) fn wait(&self) {
+        match &self.features {
+            Features::Numbers(numbers) => drop(numbers.clone().narrow(0, 0, 1).into_data()),
+            Features::Pictures(pictures) => {
+                drop(pictures.bytes.clone().narrow(0, 0, 1).into_data());
+            }
+        }
+    }
+
     /// Gathers a batch: each candidate has rows of its own.
     ///
     /// # Shapes

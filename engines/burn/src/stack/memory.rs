@@ -22,9 +22,9 @@ const KEPT: u64 = 2;
 /// parts of what is multiplied.
 const GRADIENTS: u64 = 6;
 /// Tensors of the values that the windows of a convolution read: themselves and their parts.
-const OF_WINDOWS: u64 = 3;
-/// Values that windows read at a time at most: 1 GiB. Convolutions go through what is more in parts.
-const WINDOWS_MOST: u64 = 1 << 28;
+const OF_WINDOWS: u64 = 4;
+/// Values that windows read at a time at most: 256 MiB. Convolutions go through what is more in parts.
+const WINDOWS_MOST: u64 = 1 << 26;
 /// Values that are made of one value of a picture on its way into a batch.
 const OF_PIXEL: u64 = 10;
 
@@ -221,7 +221,7 @@ mod tests {
     fn windows_take_memory_of_their_own_up_to_a_limit() {
         let demand = demand(|_| {});
         let windowed = Size {
-            windows: 500,
+            windows: 390,
             ..SIZE
         };
         let bytes = (demand.rows + 10 * demand.of_candidate(&SIZE)) * 100 / USABLE_PERCENT + 100;

@@ -15,6 +15,7 @@ use firebrick_core::testing::{PLAIN_RECIPE, check_parity, check_stacking_engine,
 use rand::RngExt;
 
 use crate::BurnEngine;
+use crate::parameters::N_WAITS;
 
 /// How far losses in a stack may be from those alone, relative to them.
 const TOLERANCE: f64 = 1e-5;
@@ -302,6 +303,27 @@ fn recipes_do_in_a_stack_what_they_do_alone() {
         let mut recipe = recipe(6);
         change(&mut recipe);
         check(of, &recipe);
+    }
+}
+
+#[test]
+fn an_epoch_waits_for_the_device_once() {
+    let waits = |of, n_candidates, max_epochs| {
+        let recipe = Recipe {
+            gradient_clip_norm: Some(0.5),
+            keep: Keep::Best,
+            ..recipe(max_epochs)
+        };
+        let before = N_WAITS.get();
+        let candidates = candidates(of, n_candidates);
+        let outcomes = train(&stacked(5), &candidates, &recipe, &Silent);
+        assert_eq!(trained(&outcomes[0]).epochs.len(), max_epochs);
+        N_WAITS.get() - before
+    };
+    for of in [dense, normalised, convolutional, in_fixed_point] {
+        let [two, seven] = [2, 7].map(|max_epochs| waits(of, 5, max_epochs));
+        assert_eq!(seven - two, 5);
+        assert_eq!(waits(of, 2, 2), two, "however many candidates there are");
     }
 }
 

@@ -110,9 +110,13 @@ fn upload(job: &TrainJob<'_>, graph: &Graph, device: &Device) -> Result<Data, St
         .iter()
         .max()
         .map_or(0, |top| *top as usize + 1);
+    let train = DeviceRows::new(job.train, shape, device)?;
+    let validation = DeviceRows::new(job.validation, shape, device)?;
+    train.wait();
+    validation.wait();
     Ok(Data {
-        train: DeviceRows::new(job.train, shape, device)?,
-        validation: DeviceRows::new(job.validation, shape, device)?,
+        train,
+        validation,
         validation_by_class: rows_by_class(job.validation.labels, n_classes),
     })
 }
