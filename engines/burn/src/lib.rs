@@ -2,7 +2,8 @@
 //!
 //! A graph is interpreted node by node over tensors of burn's run-time devices. Gradients are
 //! computed by backward passes written out op by op (`ops`), all weights lie in one vector
-//! (`parameters`), and optimisers step along it as PyTorch's do (`optimizer`).
+//! (`parameters`), and optimisers step along it as PyTorch's do (`optimizer`). On a CPU each candidate
+//! trains on a thread (`train`); elsewhere those of one topology are one computation (`stack`).
 
 #[cfg(any(feature = "cuda", test))]
 mod absent;

@@ -415,34 +415,31 @@ impl Observer for Stops<'_> {
 #[test]
 fn candidates_that_stop_leave_the_others_as_they_are() {
     let candidates = candidates(convolutional, 5);
-    let recipe = recipe(6);
-    let through = train(&stacked(5), &candidates, &recipe, &Silent);
-    // After 3 epochs two are left, which go on alone, after 5 one.
-    let stops = [1, 99, 3, 3, 5];
-    let observer = Stops(&stops, Mutex::new(Vec::new()));
-    let outcomes = train(&stacked(5), &candidates, &recipe, &observer);
-    for ((idx, outcome), stop) in outcomes.iter().enumerate().zip(stops) {
-        let n_epochs = stop.min(6);
-        let shorter = trained(&through[idx]).epochs[..n_epochs].to_vec();
-        let expected = TrainOutcome::Trained(Trained {
-            epochs: shorter,
-            kept_epoch: n_epochs,
-            weights: trained(outcome).weights.clone(),
-        });
-        let found = TrainOutcome::Trained(trained(outcome).clone());
-        assert!(distance(&[expected], &[found]) < TOLERANCE);
-        assert_eq!(matches!(outcome, TrainOutcome::Stopped(_)), stop < 99);
-        let heard = observer.1.lock().unwrap();
-        let of_candidate = heard.iter().filter(|(candidate, _)| *candidate == idx);
-        assert!(of_candidate.map(|(_, epoch)| *epoch).eq(1..=n_epochs));
+    for keep in [Keep::Last, Keep::Best] {
+        let recipe = Recipe { keep, ..recipe(6) };
+        let through = train(&stacked(5), &candidates, &recipe, &Silent);
+        // After 3 epochs two are left, which go on alone, after 5 one.
+        let stops = [1, 99, 3, 3, 5];
+        let observer = Stops(&stops, Mutex::new(Vec::new()));
+        let outcomes = train(&stacked(5), &candidates, &recipe, &observer);
+        for ((idx, outcome), stop) in outcomes.iter().enumerate().zip(stops) {
+            let n_epochs = stop.min(6);
+            let found = trained(outcome);
+            let expected = TrainOutcome::Trained(Trained {
+                epochs: trained(&through[idx]).epochs[..n_epochs].to_vec(),
+                ..found.clone()
+            });
+            let found = TrainOutcome::Trained(found.clone());
+            assert!(distance(&[expected], &[found]) < TOLERANCE);
+            assert_eq!(matches!(outcome, TrainOutcome::Stopped(_)), stop < 99);
+            let heard = observer.1.lock().unwrap();
+            let of_candidate = heard.iter().filter(|(candidate, _)| *candidate == idx);
+            assert!(of_candidate.map(|(_, epoch)| *epoch).eq(1..=n_epochs));
+        }
+        let stops = Stops(&stops, Mutex::default());
+        let alone = train(&alone(), &candidates, &recipe, &stops);
+        assert!(distance(&alone, &outcomes) < TOLERANCE);
     }
-    let alone = train(
-        &alone(),
-        &candidates,
-        &recipe,
-        &Stops(&stops, Mutex::default()),
-    );
-    assert!(distance(&alone, &outcomes) < TOLERANCE);
 }
 
 #[test]
