@@ -75,6 +75,20 @@ pub(crate) enum Command {
   firebrick search --config study.toml --load-name base.safetensors
                                                       start from what `train --save` left
 
+In a study file, [search.strategy] may also say:
+  pruner.name = \"median\"    stop what is not worth the rest of its epochs; with one metric
+    median     what is behind half of the others
+               (n_startup_trials = 5, n_warmup_epochs = 0, interval_epochs = 1)
+    asha       all but the best of every four, after epochs 1, 4, 16, ...
+               (min_epochs = 1, reduction_factor = 4)
+    hyperband  as asha, some trials from epoch 1 on, others from 3, 9, ... on
+               (min_epochs = 1, reduction_factor = 3)
+    wilcoxon   what is behind the best after almost every epoch
+               (n_startup_epochs = 2, p_threshold = 0.1)
+    and with several metrics, each what can't come onto the front any more
+  enqueue = [{ \"seq_blocks_2/channel_multiplier/factor\" = 2 }]
+                             begin with candidates of yours; what one leaves out is drawn
+
 Files in --out DIR: best.json, log.json, config.toml, checkpoints/.
 Exit codes: 0 done, 1 no usable trial, 2 wrong usage, 130 interrupted (trials kept).")]
     Search(SearchArgs),

@@ -61,13 +61,22 @@ pub enum SpaceError {
         parameter: String,
     },
     /// Params give a parameter a value outside its domain.
-    #[error("parameter `{parameter}` can't be `{value}`")]
+    #[error("parameter `{parameter}` can't be `{}`", literal(value))]
     Outside {
         /// The name.
         parameter: String,
         /// The value.
         value: Value,
     },
+}
+
+/// Writes a value so that its kind can be told: `1`, `1.0` and `"1"`.
+fn literal(value: &Value) -> String {
+    match value {
+        Value::Float(float) => format!("{float:?}"),
+        Value::Text(text) => format!("{text:?}"),
+        value => value.to_string(),
+    }
 }
 
 impl Space {

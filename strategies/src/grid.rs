@@ -28,7 +28,8 @@ use crate::turns::{Points, Turns};
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GridSettings {
-    /// The values of some parameters, by name: `{ "seq_blocks_2/channel_multiplier/factor" = [1, 2] }`.
+    /// The values of some parameters, by name: `{ "seq_blocks_2/channel_multiplier/factor" = [1, 2]
+    /// }`.
     #[serde(default)]
     #[schemars(with = "BTreeMap<String, Vec<firebrick_core::Json>>")]
     pub values: BTreeMap<String, Vec<Value>>,
@@ -116,7 +117,7 @@ fn narrowed(space: &Space, values: &BTreeMap<String, Vec<Value>>) -> Result<Spac
         let mut parameter = parameter.clone();
         if let Some(given) = values.get(&parameter.name) {
             let spelled = given.iter().map(|value| {
-                spelled(&parameter.domain, value).ok_or_else(|| {
+                parameter.domain.canonical(value).ok_or_else(|| {
                     misfit(
                         &parameter.name,
                         &format!("the parameter can't be `{value}`"),
@@ -155,16 +156,6 @@ fn within(condition: Condition, parameters: &[Parameter]) -> Option<Condition> {
         values,
         ..condition
     })
-}
-
-/// Returns a value as a domain spells it, if it belongs to it.
-fn spelled(domain: &Domain, value: &Value) -> Option<Value> {
-    match domain.size() {
-        Some(_) => domain.index(value).map(|idx| domain.value(idx)),
-        None => domain
-            .contains(value)
-            .then(|| value.as_f64().map(Value::Float))?,
-    }
 }
 
 #[cfg(test)]
@@ -296,7 +287,7 @@ mod tests {
         );
         assert_eq!(
             message(json!({ "points": [{}, { "rate": 2.0 }] })),
-            "`points[1]`: parameter `rate` can't be `2`"
+            "`points[1]`: parameter `rate` can't be `2.0`"
         );
         assert_eq!(
             message(json!({ "points": [{}], "values": { "a": [1] } })),

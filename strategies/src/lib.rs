@@ -4,8 +4,8 @@
 //! trial-number order; the chance in the proposal for trial n comes from a stream keyed by the
 //! study's seed and n. What two of them need lies beside them: `breeding` makes points from others,
 //! `generations` keeps parents, `line` lays values on a line, `merit` says which trial is better,
-//! `order` is a seeded permutation of the points of a space, `turns` gives each of many points to one
-//! trial, and `seen` keeps the points that were proposed or told.
+//! `order` is a seeded permutation of the points of a space, `turns` gives each of many points to
+//! one trial, and `seen` keeps the points that were proposed or told.
 
 mod brute;
 mod cma_es;

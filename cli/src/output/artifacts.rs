@@ -218,7 +218,11 @@ fn number(value: f64) -> Value {
     if value.fract() == 0.0 && value.abs() < 9e15 {
         return (value as i64).into();
     }
-    let rounded = (value * 1e10).round() / 1e10;
+    let rounded = match value.abs() < 9e15 {
+        true => (value * 1e10).round() / 1e10,
+        // It has no decimals, and times 1e10 it may be infinite.
+        false => value,
+    };
     serde_json::Number::from_f64(rounded).map_or(Value::Null, Value::Number)
 }
 
@@ -260,6 +264,16 @@ mod tests {
             engine: None,
             test: None,
         }
+    }
+
+    #[test]
+    fn numbers_have_ten_decimals_and_the_largest_are_kept() {
+        let numbers = [0.1 + 0.2, 1e-11, 3.0, 9.5e20, 1.013e303, f64::INFINITY];
+        let written = numbers.map(|value| number(value).to_string());
+        assert_eq!(
+            written,
+            ["0.3", "0.0", "3", "9.5e+20", "1.013e+303", "null"]
+        );
     }
 
     #[test]

@@ -177,8 +177,8 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Adds zero-cost metrics to what was measured, and returns the proposals that are worth training;
-    /// the others are finished.
+    /// Adds zero-cost metrics to what was measured, and returns the proposals that are worth
+    /// training; the others are finished.
     fn score(
         &self,
         ready: Vec<(Built, Ready)>,

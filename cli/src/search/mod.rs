@@ -306,8 +306,8 @@ fn analyses(loaded: &Loaded, search: &Search, registry: &Registry) -> Result<Vec
     search.analyses.iter().map(analysis).collect()
 }
 
-/// Returns every metric that an analysis measures, with the analysis. What it has to be told for that
-/// is 1, as far as a number will do.
+/// Returns every metric that an analysis measures, with the analysis. What it has to be told for
+/// that is 1, as far as a number will do.
 fn measurable(registry: &Registry, base: &Graph) -> Vec<(String, String)> {
     let passes = registry
         .entries()

@@ -180,8 +180,8 @@ pub(super) fn line(record: &Record) -> String {
     }
 }
 
-/// Returns whether a metric is an objective or a zero-cost metric, or the one beside which the latter
-/// are shown.
+/// Returns whether a metric is an objective or a zero-cost metric, or the one beside which the
+/// latter are shown.
 fn is_asked_for(record: &Record, name: &str) -> bool {
     let is_score = |name: &str| ZeroCost::named(name).is_some();
     let has_scores = || record.hardware.iter().any(|(other, _)| is_score(other));

@@ -353,8 +353,8 @@ impl Loaded {
     }
 }
 
-/// Returns what helps where a metric is missing: the analysis that measures it, the nearest name, or
-/// all there are.
+/// Returns what helps where a metric is missing: the analysis that measures it, the nearest name,
+/// or all there are.
 fn missing(metric: &str, known: &[&str], measurable: &[(String, String)]) -> String {
     if let Some((_, analysis)) = measurable.iter().find(|(name, _)| name == metric) {
         let table = section::join("search.strategy.hw_runner", analysis);

@@ -84,7 +84,8 @@ impl<'a> Planner<'a> {
     /// Lets one layer lead those that are tied to it, in every field that tied layers have
     /// together.
     ///
-    /// The first in the graph leads, and one that a key takes before one that only the default does.
+    /// The first in the graph leads, and one that a key takes before one that only the default
+    /// does.
     ///
     /// # Errors
     /// [`StudyError`] if two of them have other choices.
@@ -193,8 +194,8 @@ impl<'a> Planner<'a> {
         Ok(planned)
     }
 
-    /// Returns the groups for a node: those of the seed that takes it, and what `formats` says where
-    /// no number format is among them.
+    /// Returns the groups for a node: those of the seed that takes it, and what `formats` says
+    /// where no number format is among them.
     fn given(&self, node: &Node) -> Vec<Given<'a>> {
         let seed = self.seed_of(node);
         let groups = seed.iter().flat_map(|seed| &seed.groups);

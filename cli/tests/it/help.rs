@@ -1,5 +1,7 @@
 //! Every verb says what it does, with an example.
 
+use firebrick_core::pruner::Pruner;
+
 use super::support::Place;
 
 #[test]
@@ -27,6 +29,26 @@ fn every_verb_has_an_example() {
             "{}",
             run.stdout
         );
+    }
+}
+
+#[test]
+fn search_says_what_each_pruner_has_where_nothing_is_given() {
+    let help = Place::new().run(&["search", "--help"]).stdout;
+    for pruner in Pruner::ALL {
+        let heading = format!("\n    {} ", pruner.name());
+        let (_, said) = help.split_once(&heading).unwrap();
+        let (_, said) = said.split_once('(').unwrap();
+        let (said, _) = said.split_once(')').unwrap();
+        let settings = serde_json::to_value(pruner).unwrap();
+        let settings = settings.as_object().unwrap().iter();
+        let mut expected: Vec<String> = settings
+            .filter(|(key, _)| *key != "name")
+            .map(|(key, value)| format!("{key} = {value}"))
+            .collect();
+        let mut said: Vec<&str> = said.split(", ").collect();
+        (expected.sort(), said.sort_unstable());
+        assert_eq!(said, expected, "{}", pruner.name());
     }
 }
 

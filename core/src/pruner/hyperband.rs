@@ -7,8 +7,8 @@ use super::{Asha, Running};
 /// Spreads trials over brackets of successive halving, each with a later first rung than the one
 /// before.
 ///
-/// A single successive halving has to choose between many trials that are judged early and few
-/// that are judged late. Here bracket `b` of `n` is an [`Asha`] whose first rung is at `min_epochs *
+/// A single successive halving has to choose between many trials that are judged early and few that
+/// are judged late. Here bracket `b` of `n` is an [`Asha`] whose first rung is at `min_epochs *
 /// reduction_factor^b`, and a trial is compared with those of its own bracket only. There are as
 /// many brackets as first rungs that training reaches: `n` is the largest number with `min_epochs *
 /// reduction_factor^(n - 1) <= max_epochs`. Where the first rung of the last bracket is the end of
@@ -16,16 +16,16 @@ use super::{Asha, Running};
 ///
 /// With `s = n - 1 - b`, bracket `b` has a share of `ceil(n * reduction_factor^s / (s + 1))` trials
 /// in the sum of all shares. Which one a trial is in follows from its number alone: the shares are
-/// laid end to end on `[0, 1)`, and trial `i` falls where the fractional part of `i * 0.618...`, the
-/// golden ratio, is. So any run of numbers is spread in proportion to the shares, and no other
-/// period of a strategy's proposals falls together with it.
+/// laid end to end on `[0, 1)`, and trial `i` falls where the fractional part of `i * 0.618...`,
+/// the golden ratio, is. So any run of numbers is spread in proportion to the shares, and brackets
+/// have no period that one of a strategy's proposals could fall together with.
 ///
 /// # Source
 /// Li et al., "Hyperband", JMLR 18 (2018), algorithm 1, in the asynchronous form of Optuna's
 /// `HyperbandPruner`, whose shares and settings these are. Differs: Optuna draws brackets by the
 /// CRC-32 of the study's name and the trial's number, which leaves short searches uneven; its
 /// samplers are shown the trials of one bracket, ours all of them; and it counts brackets with a
-/// rounded logarithm, which misses the last one of 3^5 = 243 epochs.
+/// logarithm that rounds down too far for 3^5 = 243 epochs, where it misses the last one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Hyperband {

@@ -1,4 +1,4 @@
-//! Below the median.
+//! Behind the median.
 
 use serde::{Deserialize, Serialize};
 

@@ -73,13 +73,13 @@ pub struct Running<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "snake_case")]
 pub enum Pruner {
-    /// Below the median at the same epoch.
+    /// Stops what is behind the median at the same epoch.
     Median(Median),
-    /// Asynchronous successive halving.
+    /// Asynchronous successive halving: lets the best go on from each rung.
     Asha(Asha),
-    /// Successive halving that begins at several epochs.
+    /// Successive halving whose first rung is another one for some trials than for others.
     Hyperband(Hyperband),
-    /// Below the best at almost every epoch.
+    /// Stops what is behind the best at almost every epoch.
     Wilcoxon(Wilcoxon),
 }
 

@@ -11,10 +11,11 @@ const MOST_DISTINCT: usize = 50;
 /// Returns how likely differences would lie above zero as far as these do, or farther, if the sign
 /// of each were tossed: the p value of the one-sided test that they lie above zero.
 ///
-/// Differences are ranked by their size, equal ones by the mean of their ranks; the sum of the ranks
-/// of those above zero says how far they lie above it. Half of the ranks of zeros count. The value is
-/// exact for up to 50 differences, or up to 13 where some are equal or zero; of more it is that of a
-/// normal distribution whose variance is corrected for ties, without correction for continuity.
+/// Differences are ranked by their size, equal ones by the mean of their ranks; the sum of the
+/// ranks of those above zero says how far they lie above it. Half of the ranks of zeros count. The
+/// value is exact for up to 50 differences, or up to 13 where some are equal or zero; of more it is
+/// that of a normal distribution whose variance is corrected for ties, without correction for
+/// continuity.
 ///
 /// # Source
 /// Wilcoxon, "Individual comparisons by ranking methods", Biometrics Bulletin 1 (1945), in the form
@@ -73,8 +74,8 @@ impl Ranked {
         ranked
     }
 
-    /// Counts the ways to toss signs that put at least these ranks above zero. What zeros count does
-    /// not depend on signs.
+    /// Counts the ways to toss signs that put at least these ranks above zero. What zeros count
+    /// does not depend on signs.
     fn p_exact(&self) -> f64 {
         let ranks = || self.above.iter().chain(&self.below);
         let mut ways = vec![0_u64; ranks().sum::<usize>() + 1];

@@ -1,4 +1,4 @@
-//! Below the best at almost every epoch.
+//! Behind the best at almost every epoch.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,17 +7,18 @@ use super::signed_rank::p_above_zero;
 
 /// Stops a trial that has been behind the best complete one at almost every epoch so far.
 ///
-/// The values of both after the same epochs are paired, and the signed-rank test says how likely the
-/// trial would be as far behind if it were ahead and behind by chance. Below `p_threshold` it ends,
-/// unless the mean of its values is at least as good as the mean of the best's. A trial or a best one
-/// with a value that is not finite is left alone.
+/// The values of both after the same epochs are paired, and the signed-rank test says how likely
+/// the trial would be as far behind if it were ahead and behind by chance. Below `p_threshold` it
+/// ends, unless the mean of its values is at least as good as the mean of the best's. A trial that
+/// ended with NaN is never the best, and where a value of either is not finite the trial is left
+/// alone.
 ///
 /// **The pairs are epochs, and epochs are not repetitions**: the values of one training follow from
 /// one another. So the p value is no rate of error; it says how consistently one curve lies behind
-/// another, and by the default of 0.1 four epochs behind in a row are enough (`1/2^4`). It is meant for
-/// values that scatter from epoch to epoch around what they are going to be, as where candidates start
-/// from a trained base or formats are tuned after training, and for short trainings of much the same
-/// pace. A trial that starts slowly and would win late is stopped.
+/// another, and by the default of 0.1 four epochs behind in a row are enough (`1/2^4`). It is meant
+/// for values that scatter from epoch to epoch around what they are going to be, as where
+/// candidates start from a trained base or formats are tuned after training, and for short
+/// trainings of much the same pace. A trial that starts slowly and would win late is stopped.
 ///
 /// With several objectives trials are looked at from `n_startup_epochs` on, and `p_threshold` says
 /// nothing.
@@ -49,7 +50,8 @@ impl Wilcoxon {
 
     /// Returns the first epoch after which a trial may be stopped.
     ///
-    /// One that was behind at each of `n` epochs has a p value of `1/2^n`, and nothing has a lower one.
+    /// One that was behind at each of `n` epochs has a p value of `1/2^n`, and nothing has a lower
+    /// one.
     pub(super) fn first_look(&self, n_objectives: usize) -> Option<usize> {
         let startup = self.n_startup_epochs.max(2);
         let is_low = |epochs: &i32| 0.5_f64.powi(*epochs) < self.p_threshold;
@@ -70,7 +72,9 @@ impl Wilcoxon {
     /// Returns whether a trial is behind the best complete one.
     pub(super) fn stops(&self, earlier: &[&Curve], points: &[Vec<f64>]) -> bool {
         let complete = earlier.iter().filter(|curve| curve.is_complete);
-        let ends = complete.filter_map(|curve| Some((curve, curve.points.last()?[0])));
+        let ends = complete
+            .filter_map(|curve| Some((curve, curve.points.last()?[0])))
+            .filter(|(_, end)| !end.is_nan());
         // The first of equals.
         let Some((best, _)) = ends.min_by(|(_, a), (_, b)| a.total_cmp(b)) else {
             return false;

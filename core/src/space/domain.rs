@@ -217,9 +217,18 @@ impl Domain {
         }
     }
 
-    /// Returns a value as the domain spells it (`2` for `2.0` in an int), if it belongs to it.
-    pub(super) fn canonical(&self, value: &Value) -> Option<Value> {
+    /// Returns a value as the domain spells it (`2` for `2.0` where the choice is `2`), if it
+    /// belongs to it.
+    pub fn canonical(&self, value: &Value) -> Option<Value> {
         match (self, value) {
+            (Self::Categorical { choices } | Self::Ordinal { choices }, _) => {
+                let is_as_large = |choice: &&Value| {
+                    let number = choice.as_f64();
+                    number.is_some() && number == value.as_f64()
+                };
+                let same = choices.iter().find(|choice| *choice == value);
+                same.or_else(|| choices.iter().find(is_as_large)).cloned()
+            }
             (Self::Float { step: None, .. }, _) => self
                 .contains(value)
                 .then(|| value.as_f64().map(Value::Float))?,

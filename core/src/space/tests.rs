@@ -129,12 +129,33 @@ fn canonical_fills_defaults_and_removes_what_does_not_exist() {
 #[test]
 fn names_what_does_not_belong() {
     let space = conditional();
-    let error = |name: &str, value: i64| {
+    let error = |name: &str, value: Value| {
         let params: Params = [(name, value)].into_iter().collect();
         space.canonical(&params).unwrap_err().to_string()
     };
-    assert_eq!(error("a", 9), "parameter `a` can't be `9`");
-    assert_eq!(error("z", 1), "there is no parameter `z` in the space");
+    assert_eq!(error("a", 9.into()), "parameter `a` can't be `9`");
+    // A number and a text that looks like one are told apart.
+    assert_eq!(error("a", 9.0.into()), "parameter `a` can't be `9.0`");
+    assert_eq!(error("a", "1".into()), "parameter `a` can't be `\"1\"`");
+    assert_eq!(
+        error("z", 1.into()),
+        "there is no parameter `z` in the space"
+    );
+}
+
+#[test]
+fn a_number_is_spelled_as_its_choice() {
+    let choices = [1.into(), 2.5.into(), "3".into(), Value::Bool(true)].to_vec();
+    let domain = Domain::Categorical { choices };
+    assert_eq!(domain.canonical(&1.0.into()), Some(1.into()));
+    assert_eq!(domain.canonical(&2.5.into()), Some(2.5.into()));
+    for stranger in [3.into(), "1".into(), f64::NAN.into(), Value::Null] {
+        assert_eq!(domain.canonical(&stranger), None, "{stranger}");
+    }
+    // What is there as it is said is taken as it is said.
+    let choices = [1.into(), 1.0.into()].to_vec();
+    let both = Domain::Ordinal { choices };
+    assert_eq!(both.canonical(&1.0.into()), Some(1.0.into()));
 }
 
 #[test]

@@ -14,7 +14,7 @@ use super::super::space::SearchSpace;
 use super::super::write::inline;
 use super::super::{Loaded, Subject, section};
 use super::complete::{Wanted, draw, imply};
-use super::value::{is_equal, is_same, listed, spelled, spelled_list, value_to_json, values};
+use super::value::{is_equal, is_same, listed, spelled_list, value_to_json, values};
 use super::{Given, KEY, Point, Said, path};
 
 /// How often the rest of a point is drawn again because the whole point is there already.
@@ -214,7 +214,7 @@ impl<'a> Placer<'a> {
                 same.map(|record| Value::Text(record.to_string()))
             }
             (_, Said::Record(_)) => None,
-            (choices, Said::Value(value)) => spelled(&choices.domain(true), value),
+            (choices, Said::Value(value)) => choices.domain(true).canonical(value),
         };
         found.ok_or_else(|| self.outside(field, given))
     }

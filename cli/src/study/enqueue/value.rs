@@ -1,7 +1,7 @@
 //! Values of points: which of the values of a field they are, and how they are written.
 
 use firebrick_core::Json;
-use firebrick_core::space::{Domain, Parameter, Space};
+use firebrick_core::space::Domain;
 use firebrick_core::value::Value;
 
 use super::super::choices::{Choices, Record};
@@ -9,27 +9,6 @@ use super::super::write::inline;
 
 /// How many values or names a hint lists.
 const N_LISTED: usize = 12;
-
-/// Returns a value as a domain spells it (`1.0` may be the choice `1`), if it belongs to it.
-pub(super) fn spelled(domain: &Domain, value: &Value) -> Option<Value> {
-    if let Domain::Categorical { choices } | Domain::Ordinal { choices } = domain
-        && !choices.contains(value)
-    {
-        return choices
-            .iter()
-            .find(|choice| is_equal(choice, value))
-            .cloned();
-    }
-    let name = "value".to_owned();
-    let alone = Parameter {
-        name: name.clone(),
-        domain: domain.clone(),
-        condition: None,
-    };
-    let space = Space::new(vec![alone]).ok()?;
-    let params = [(name.clone(), value.clone())].into_iter().collect();
-    space.canonical(&params).ok()?.get(&name).cloned()
-}
 
 /// Returns whether two values are the same, or the same number.
 pub(super) fn is_equal(one: &Value, other: &Value) -> bool {

@@ -59,8 +59,8 @@ impl<'a> Planner<'a> {
         notices
     }
 
-    /// Returns whether no candidate has a number format, as far as that is known: a pass that is not
-    /// one of ours may give some.
+    /// Returns whether no candidate has a number format, as far as that is known: a pass that is
+    /// not one of ours may give some.
     fn is_all_in_float(&self) -> bool {
         let mut passes = self.passes.keys();
         let mut nodes = self.graph.nodes().iter();

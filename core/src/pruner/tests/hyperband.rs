@@ -13,8 +13,8 @@ fn brackets_of(numbers: std::ops::Range<u64>, max_epochs: usize) -> Vec<usize> {
 
 #[test]
 fn shares_are_those_of_the_paper() {
-    // Li et al., algorithm 1, by hand: `ceil(5 * 3^s / (s + 1))` for s = 4, 3, 2, 1, 0 where a trial
-    // has 81 epochs, `ceil(3 * 3^s / (s + 1))` for s = 2, 1, 0 where it has 9.
+    // Li et al., algorithm 1, by hand: `ceil(5 * 3^s / (s + 1))` for s = 4, 3, 2, 1, 0 where a
+    // trial has 81 epochs, `ceil(3 * 3^s / (s + 1))` for s = 2, 1, 0 where it has 9.
     assert_eq!(shares(&Hyperband::DEFAULT, 81), [81, 34, 15, 8, 5]);
     assert_eq!(shares(&Hyperband::DEFAULT, 9), [9, 5, 3]);
 }
@@ -31,7 +31,7 @@ fn there_is_a_bracket_for_every_first_rung_that_is_reached() {
     assert_eq!(n_brackets(1, 3, 2), 1);
     assert_eq!(n_brackets(1, 3, 3), 2);
     assert_eq!(n_brackets(1, 3, 26), 3);
-    assert_eq!(n_brackets(1, 3, 243), 6, "a rounded logarithm says 5");
+    assert_eq!(n_brackets(1, 3, 243), 6, "Optuna's logarithm says 5");
     assert_eq!(n_brackets(4, 2, 31), 3);
     assert_eq!(n_brackets(9, 3, 5), 1, "none is reached");
     assert_eq!(n_brackets(1, 2, usize::MAX), 64);

@@ -103,6 +103,16 @@ fn values_that_are_not_finite_are_left_alone() {
 }
 
 #[test]
+fn what_ended_with_nan_is_never_the_best() {
+    let behind = [1.0, 2.0, 3.0, 4.0];
+    // A metric that is maximized comes with its sign turned, that of NaN too.
+    for nan in [f64::NAN, -f64::NAN] {
+        let earlier = [curve(&[0.0, 0.0, 0.0, nan]), curve(&[0.5; 4])];
+        assert!(stops(&Pruner::ALL[3], &earlier, &behind));
+    }
+}
+
+#[test]
 fn epochs_that_the_best_did_not_have_are_not_paired() {
     let pruner = Pruner::ALL[3];
     assert!(!stops(&pruner, &[curve(&[0.0; 3])], &[1.0, 2.0, 3.0, 4.0]));
