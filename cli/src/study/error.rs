@@ -77,7 +77,7 @@ impl std::error::Error for StudyError {}
 /// A key that was given and changes nothing, or not what one might think.
 ///
 /// # Example
-/// ``eval_mode` has no effect: ... in `studies/digits.toml`, line 17``
+/// ``eval_mode` in `studies/digits.toml`, line 17 has no effect: ...``
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Notice {
     /// The key with its tables, `search.strategy.eval_mode`.

@@ -108,13 +108,7 @@ fn feasible_trials(name: &str, tells_violation: bool, seed: u64) -> (u64, u64) {
 
 #[test]
 fn a_study_that_starts_infeasible_finds_the_feasible_part_by_the_violation() {
-    for (name, n_with_min) in [
-        ("tpe", 18),
-        ("nsga2", 18),
-        ("nsga3", 18),
-        ("regularized_evolution", 18),
-        ("cma_es", 18),
-    ] {
+    for name in ["tpe", "nsga2", "nsga3", "regularized_evolution", "cma_es"] {
         let found = |tells_violation| {
             let of_seed = |seed| feasible_trials(name, tells_violation, seed);
             let all: Vec<(u64, u64)> = (0..20).map(of_seed).collect();
@@ -124,8 +118,7 @@ fn a_study_that_starts_infeasible_finds_the_feasible_part_by_the_violation() {
         };
         let (n_with, trials_with) = found(true);
         let (n_without, trials_without) = found(false);
-        println!("{name}: with {n_with} {trials_with}, without {n_without} {trials_without}");
-        assert!(n_with >= n_with_min, "{name}: {n_with} of 20 seeds");
+        assert!(n_with >= 18, "{name}: {n_with} of 20 seeds");
         assert!(
             3 * trials_with < 2 * trials_without,
             "{name}: {trials_with} trials with, {trials_without} without ({n_without} seeds)"
