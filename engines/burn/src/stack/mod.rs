@@ -8,6 +8,7 @@ pub(crate) mod judge;
 pub(crate) mod layout;
 mod loss;
 pub(crate) mod memory;
+mod pictures;
 pub(crate) mod size;
 pub(crate) mod train;
 
