@@ -136,12 +136,13 @@ pub(crate) fn last(workspace: &Workspace) -> Option<Options> {
     Options::parse(&words).ok()
 }
 
-/// Type-checks the plugin, with clippy's lints where they are its own, without LLVM and without
-/// linking.
+/// Checks the format of the plugin, its types and clippy's lints, without LLVM and without linking.
 ///
 /// # Errors
 /// If there is an error or a warning.
 pub(crate) fn check(workspace: &Workspace) -> Result<()> {
+    let mut format = process::cargo(&workspace.root.join(FOLDER));
+    process::run(format.args(["fmt", "--check"]))?;
     let mut command = Options::plain(true).cargo(workspace, "clippy");
     process::run(command.args(["--", "--deny=warnings"]))
 }
