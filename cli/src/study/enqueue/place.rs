@@ -280,7 +280,8 @@ impl<'a> Placer<'a> {
                     (false, Some(pass)) => pass,
                     _ => &group.table,
                 };
-                let fields = group.fields.iter();
+                // What is always the same needs no saying.
+                let fields = group.fields.iter().filter(|one| one.parameter.is_some());
                 known.extend(fields.map(|field| format!("{}/{table}/{}", node.name, field.name)));
             }
         }

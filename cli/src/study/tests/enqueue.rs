@@ -322,7 +322,7 @@ fn says_what_is_not_in_the_space() {
       hint: layers that are tied share a parameter: give it once
     enqueue = [{ something = { config.name = "NA" } }]
       `search.strategy.enqueue[0].something.config.name` is not in the space in `studies/x.toml`, line 13
-      hint: known: `seq_blocks_1/quantize/name`, `seq_blocks_1/quantize/data_in_width`, `seq_blocks_2/channel_multiplier/factor`, `seq_blocks_2/quantize/format`, `seq_blocks_3/quantize/name`, `seq_blocks_3/quantize/data_in_width`, `seq_blocks_4/channel_multiplier/factor`, `seq_blocks_4/quantize/name`, `seq_blocks_4/quantize/weight_width`, `seq_blocks_4/quantize/weight_frac_width`, `seq_blocks_4/quantize/bias_width`, `seq_blocks_4/quantize/weight_exponent_bias` and 2 more
+      hint: known: `seq_blocks_1/quantize/data_in_width`, `seq_blocks_2/channel_multiplier/factor`, `seq_blocks_3/quantize/data_in_width`, `seq_blocks_4/channel_multiplier/factor`, `seq_blocks_4/quantize/name`, `seq_blocks_4/quantize/weight_width`, `seq_blocks_4/quantize/weight_frac_width`, `seq_blocks_4/quantize/weight_exponent_bias`, `seq_blocks_6/quantize/data_in`
     "#);
     insta::assert_snapshot!(refusals(MASE, &[
         "enqueue = [{ seq_blocks_2.config.name = \"both\" }]",
@@ -337,7 +337,7 @@ fn says_what_is_not_in_the_space() {
       hint: the study leaves it at `"NA"`
     enqueue = [{ seq_blocks_2.channel_multiplier.factor = 2 }]
       `search.strategy.enqueue[0].seq_blocks_2.channel_multiplier.factor` is not in the space in `studies/x.toml`, line 11
-      hint: did you mean `seq_blocks_2/channel_multiplier/name`?
+      hint: did you mean `seq_blocks_2/channel_multiplier/channel_multiplier`?
     "#);
 }
 
