@@ -4,6 +4,9 @@ use burn::tensor::{DType, Tensor};
 
 use super::is_flex;
 
+/// What moves a number so far up that adding it to what is moved keeps 11 of its 24 bits.
+const SHIFT: f32 = 8192.0;
+
 /// How matrices are multiplied on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Products {
@@ -81,12 +84,16 @@ impl<const D: usize> Parts<D> {
 
 /// Returns numbers in their first 11 bits and what is left of them.
 ///
+/// Only a product by a power of two is added to or subtracted from, and that is exact: a device may
+/// make one operation of both (FMA, as in kernels that burn fuses) and comes to the same. Veltkamp's
+/// own `8193 x - (8193 x - x)` would be all of `x` then.
+///
 /// # Source
-/// Veltkamp's splitting, in Dekker, "A floating-point technique for extending the available
+/// After Veltkamp's splitting, in Dekker, "A floating-point technique for extending the available
 /// precision", 1971, section 3.
 fn taken_apart<const D: usize>(x: Tensor<D>) -> Parts<D> {
-    let shifted = x.clone().mul_scalar(8193.0);
-    let first = shifted.clone() - (shifted - x.clone());
+    let shifted = x.clone().mul_scalar(SHIFT);
+    let first = (shifted.clone() + x.clone()) - shifted;
     Parts {
         rest: Some(x - first.clone()),
         first,
@@ -119,6 +126,16 @@ mod tests {
             assert_eq!(first.to_bits() & 0x1fff, 0, "{x} {first}");
             assert_eq!(first + rest, *x);
             assert!(rest.abs() <= x.abs() / 2048.0, "{x} {rest}");
+        }
+    }
+
+    #[test]
+    fn parts_are_the_same_where_products_and_sums_are_one_operation() {
+        let x = matrix(4, [40, 50]);
+        let first = numbers(Products::OfParts.parts(x.clone()).first);
+        for (x, first) in numbers(x).into_iter().zip(first) {
+            let sum = x.mul_add(SHIFT, x);
+            assert_eq!(x.mul_add(-SHIFT, sum), first, "{x}");
         }
     }
 
