@@ -47,6 +47,11 @@ impl Options {
         }
     }
 
+    /// Returns whether kernels are compiled by NVRTC.
+    pub(crate) fn is_without_llvm(&self) -> bool {
+        self.without_llvm
+    }
+
     /// Reads `[--without-llvm] [--features NAME,...]`.
     ///
     /// # Errors

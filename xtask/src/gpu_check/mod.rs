@@ -1,12 +1,13 @@
 //! `cargo xtask gpu-check`: what the engine `cuda` does on a machine with a GPU, beside PyTorch.
 //!
 //! Everything that such a machine needs is packed into one archive: the program, its plugins, this
-//! program, studies, and the losses that the CPU reached here. It unpacks and runs without a Rust
-//! toolchain.
+//! program, studies, the losses that the CPU reached here, and NVRTC where kernels are compiled by it.
+//! It unpacks and runs without a Rust toolchain, on NVIDIA's driver alone.
 
 mod losses;
 mod pack;
 mod speed;
+mod toolkit;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

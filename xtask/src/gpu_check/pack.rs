@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::{Device, losses};
+use super::{Device, losses, toolkit};
 use crate::build::{self, Need, Stage};
 use crate::cuda;
 use crate::metadata::Workspace;
@@ -53,6 +53,9 @@ pub(super) fn pack(
     let program = std::env::current_exe().context("this program has no path")?;
     copy(&program, &folder.join("bin/xtask"))?;
     strip(&packed, &folder)?;
+    if device == Device::Cuda && options.is_without_llvm() {
+        toolkit::add(workspace, &folder)?;
+    }
     write_script(&folder, device)?;
     let archive = parent.join(format!("{NAME}.tar.gz"));
     process::run(
@@ -100,9 +103,18 @@ fn write_script(folder: &Path, device: Device) -> Result<()> {
         Device::Cuda => "",
         Device::Cpu => " --device cpu",
     };
+    // What the archive brings goes before what the machine has, so that results do not depend on it.
+    let toolkit = match folder.join(toolkit::FOLDER).is_dir() {
+        true => format!(
+            "export CUDA_PATH=\"$here/{0}\"\n\
+             export LD_LIBRARY_PATH=\"$here/{0}/lib${{LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}}\"\n",
+            toolkit::FOLDER
+        ),
+        false => String::new(),
+    };
     let script = format!(
         "#!/bin/sh\n# Checks the device of this machine; prints figures, keeps them in \
-         gpu-check.json.\nhere=$(cd \"$(dirname \"$0\")\" && pwd) || exit 2\nexec \
+         gpu-check.json.\nhere=$(cd \"$(dirname \"$0\")\" && pwd) || exit 2\n{toolkit}exec \
          \"$here/bin/xtask\" gpu-check --packed \"$here\"{device}\n"
     );
     let path = folder.join("gpu-check");
