@@ -45,6 +45,8 @@ pub(crate) struct Usable {
     pub(crate) engine: Box<dyn Engine>,
     /// The device and the number of threads.
     pub(crate) placement: Placement,
+    /// What the device calls itself.
+    device_name: String,
 }
 
 impl Engines {
@@ -156,7 +158,10 @@ impl Engines {
     /// Says which engine trains the base network, where, and why that one.
     pub(crate) fn summary(&self) -> String {
         let Usable {
-            name, placement, ..
+            name,
+            placement,
+            device_name,
+            ..
         } = self.base();
         let names: Vec<&str> = self.usable.iter().map(|one| one.name.as_str()).collect();
         let why = match (self.is_auto, names.len()) {
@@ -168,7 +173,12 @@ impl Engines {
             ),
         };
         let Placement { device, threads } = placement;
-        format!("engine {name} on {device}, {threads} at a time{why}")
+        let place = match device.as_str() {
+            "cpu" => format!("{device}, {threads} at a time"),
+            // How many train at a time there is up to the engine.
+            _ => format!("{device}, {device_name}"),
+        };
+        format!("engine {name} on {place}{why}")
     }
 }
 
@@ -208,6 +218,7 @@ fn usable(entries: &[&Entry], wanted: &Wanted<'_>) -> Result<(Vec<Usable>, Vec<S
                 device: device.kind.clone(),
                 threads: wanted.threads,
             },
+            device_name: device.name.clone(),
             engine,
         });
     }

@@ -185,3 +185,25 @@ fn a_gpu_that_can_not_be_had_is_an_error_that_says_what_is_missing() {
         assert_eq!(first, expected);
     }
 }
+
+#[test]
+fn the_summary_names_a_gpu_and_counts_jobs_on_the_cpu() {
+    let summary = |accelerator| {
+        let wanted = Wanted {
+            name: "auto",
+            accelerator,
+            threads: 2,
+        };
+        let base = PICTURES.parse().unwrap();
+        let engines = Engines::for_base(&registry(Cuda::Usable), &wanted, &base);
+        engines.unwrap().summary()
+    };
+    assert_eq!(
+        summary("gpu"),
+        "engine cuda on cuda, fake (auto: no other can be used)"
+    );
+    assert_eq!(
+        summary("cpu"),
+        "engine burn on cpu, 2 at a time (auto: the fastest of mlp, burn that can train this network)"
+    );
+}

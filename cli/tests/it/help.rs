@@ -84,7 +84,10 @@ fn lists_everything_as_json() {
             "tpe"
         ]
     );
-    assert_eq!(names("engines"), ["burn", "mlp"]);
+    // The engine of GPUs is here only where somebody built it.
+    let mut engines = names("engines");
+    engines.retain(|name| *name != "cuda");
+    assert_eq!(engines, ["burn", "mlp"]);
     assert!(names("models").contains(&"jsc-three-linear"));
 }
 
