@@ -345,10 +345,11 @@ fn shortened(name: &str, changes: &[(&str, &str)], more: &[&str]) -> Vec<Value> 
 }
 
 /// The files of `studies/` that the tests below run.
-const STUDIES: [&str; 4] = [
+const STUDIES: [&str; 5] = [
     "jsc_joint.toml",
     "jsc_lab3_grid.toml",
     "jsc_width.toml",
+    "shapes_width.toml",
     "vgg7_joint.toml",
 ];
 
@@ -438,4 +439,16 @@ fn the_study_of_vgg7_runs() {
     assert_eq!(params.len(), 8, "{params:?}");
     let size = |trial: &Value| trial["values_1"].as_f64().unwrap();
     assert!(size(&joint[0]) != size(&joint[1]));
+}
+
+#[test]
+fn the_study_of_shapes_begins_with_its_points() {
+    let small = [("\"shapes10\"", "{ name = \"shapes10\", n_rows = 100 }")];
+    let trials = shortened("shapes_width.toml", &small, &["--n-trials", "3"]);
+    let factor = |trial: usize, node: &str| {
+        trials[trial]["params"][format!("{node}/channel_multiplier/factor")].as_f64()
+    };
+    assert_eq!(factor(0, "feature_layers_0"), Some(0.5));
+    let second = ["feature_layers_0", "feature_layers_4"].map(|node| factor(1, node));
+    assert_eq!(second, [Some(1.0), Some(0.5)]);
 }
