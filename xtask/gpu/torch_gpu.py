@@ -21,6 +21,7 @@ import sys
 import time
 
 import torch
+import torch_vgg
 from torch import nn
 
 torch.backends.cuda.matmul.allow_tf32 = False
@@ -123,33 +124,8 @@ def candidates(device, epochs, rows, n=2):
     return (time.perf_counter() - start) / n
 
 
-def vgg7(width):
-    def of(channels):
-        return max(1, round(channels * width))
-
-    layers, before = [], 3
-    for nth, channels in enumerate([128, 128, 256, 256, 512, 512]):
-        layers += [
-            nn.Conv2d(before, of(channels), 3, padding=1),
-            nn.BatchNorm2d(of(channels), momentum=0.9),
-            nn.ReLU(),
-        ]
-        before = of(channels)
-        if nth % 2 == 1:
-            layers.append(nn.MaxPool2d(2))
-    return nn.Sequential(
-        *layers,
-        nn.Flatten(),
-        nn.Linear(before * 16, of(1024)),
-        nn.ReLU(),
-        nn.Linear(of(1024), of(1024)),
-        nn.ReLU(),
-        nn.Linear(of(1024), 10),
-    )
-
-
 def pictures(device, width, batch, seconds, make_optimizer):
-    net = vgg7(width).to(device)
+    net = torch_vgg.network(width).to(device)
     x = torch.randn(batch, 3, 32, 32, device=device)
     y = torch.randint(0, 10, (batch,), device=device)
     loss_of = nn.CrossEntropyLoss()
@@ -180,4 +156,5 @@ def main():
     say("small", pictures(device, 0.125, 128, seconds, lambda of: adam(of, device)))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -16,12 +16,13 @@ use crate::process;
 const NAME: &str = "firebrick-gpu-check";
 /// The most that the archive may have.
 const BYTES_MAX: u64 = 60_000_000;
-/// What lies beside the program: studies and the peer's script.
-const FILES: [&str; 4] = [
-    "jets.toml",
-    "pictures.toml",
-    "small_pictures.toml",
-    "torch_gpu.py",
+/// What lies beside the program: studies and the peer's scripts.
+const FILES: [&str; 5] = [
+    "gpu/jets.toml",
+    "gpu/pictures.toml",
+    "gpu/small_pictures.toml",
+    "gpu/torch_gpu.py",
+    "bench/torch_vgg.py",
 ];
 
 /// Builds everything, trains what the device is compared with, and packs it; returns the folder.
@@ -40,10 +41,9 @@ pub(super) fn pack(
     losses::remove(&folder)?;
     fs::create_dir_all(&folder).with_context(|| format!("can't create {}", folder.display()))?;
     for file in FILES {
-        copy(
-            &workspace.root.join("xtask/gpu").join(file),
-            &folder.join(file),
-        )?;
+        let from = workspace.root.join("xtask").join(file);
+        let name = from.file_name().unwrap_or_default();
+        copy(&from, &folder.join(name))?;
     }
     let stage = Stage::of(&workspace.target);
     losses::expect(&stage, &folder, &parent)?;
