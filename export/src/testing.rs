@@ -1,5 +1,7 @@
 //! Networks for tests: random ones with formats, and weights that are not the first ones.
 
+pub(crate) mod convolutions;
+
 use firebrick_core::formats::operands;
 use firebrick_core::graph::{Graph, NumberFormat, Op};
 use firebrick_core::random::{Purpose, Stream, stream};

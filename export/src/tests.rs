@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use firebrick_core::graph::Graph;
 use firebrick_core::scaling::Scaling;
 use firebrick_core::testing::{Statistics, forward, random_graph};
@@ -9,6 +7,7 @@ use prost::Message;
 
 use crate::operand::Network;
 use crate::proto::{GraphProto, ModelProto};
+use crate::testing::convolutions::{self, of_convolutions};
 use crate::testing::{fixed_point_graph, network, rows, weights};
 use crate::{ExportError, Exported, Format, IntegerNetwork, check, export, reference};
 
@@ -659,44 +658,15 @@ fn safetensors_hold_what_is_stored() {
     );
 }
 
-/// Returns a network of convolutions in fixed point, two and two between pools.
-fn of_convolutions(side: usize, channels: &[usize]) -> String {
-    let mut text = format!("x = input[3, {side}, {side}]\n");
-    let mut last = "x".to_owned();
-    for (nth, out) in channels.iter().enumerate() {
-        text += &format!(
-            "c{nth} = conv2d({last}, out={out}, kernel=3, padding=1, bias=false) @ data_in=integer(8, 4) weight=integer(8, 9)\n"
-        );
-        last = format!("c{nth}");
-        if nth % 2 == 1 {
-            text += &format!("p{nth} = max_pool({last}, kernel=2)\n");
-            last = format!("p{nth}");
-        }
-    }
-    text += &format!(
-        "f = flatten({last})\nl = linear(f, out=10, bias=false) @ data_in=integer(8, 4) weight=integer(8, 12)\ny = output(l)"
-    );
-    text
-}
-
 #[test]
-fn a_network_is_exported_and_checked_within_a_second() {
-    let fastest_of = |text: &str| {
-        let (graph, weights) = network(text);
-        let run = |_| {
-            let start = Instant::now();
-            let exported = export(&graph, &weights, None, Format::Qonnx, "a.onnx").unwrap();
-            assert!(exported.checked.unwrap().is_exact);
-            start.elapsed()
-        };
-        (0..3).map(run).min().unwrap()
+fn networks_of_convolutions_are_exact_as_qonnx() {
+    let is_exact = |size| {
+        let exported = exported(&of_convolutions(size), Format::Qonnx);
+        exported.checked.unwrap().is_exact
     };
-    let took = fastest_of(&of_convolutions(16, &[16, 16, 32, 32]));
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    // That of the seed, 600 million multiply-accumulates, where nothing else runs.
+    assert!(is_exact(convolutions::SMALL));
     if slow() {
-        let took = fastest_of(&of_convolutions(32, &[128, 128, 256, 256, 512, 512]));
-        assert!(took < Duration::from_secs(1), "{took:?}");
+        assert!(is_exact(convolutions::LARGE));
     }
 }
 

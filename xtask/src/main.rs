@@ -59,9 +59,9 @@ Tasks:
   gpu-check [--pack]     Check the engine `cuda` on the GPU here, beside PyTorch; --pack makes the
                          archive that checks it elsewhere, without Rust
   bench [NAME...]        Measure what has a bar: mlp, studies, joint, memory, quantize, six_bits,
-                         samplers, train, pictures, ask, load, start, study, rebuild;
-                         `samplers` takes --peers (Optuna and rustuna, which pip installs) and
-                         --problems FILE (other tables)
+                         samplers, train, pictures, ask, passes, export, load, start, study,
+                         rebuild; `samplers` takes --peers (Optuna and rustuna, which pip
+                         installs) and --problems FILE (other tables)
 
 Examples:
   cargo xtask search

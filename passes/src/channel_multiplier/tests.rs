@@ -1,5 +1,3 @@
-use std::time::{Duration, Instant};
-
 use firebrick_core::channels::Lead;
 use firebrick_core::costs::Costs;
 use firebrick_core::graph::{Graph, Op};
@@ -619,21 +617,11 @@ fn arguments_that_make_no_sense_are_refused() {
 }
 
 #[test]
-fn takes_a_small_part_of_the_two_milliseconds_of_a_trial() {
-    let graph: Graph = JSC.parse().unwrap();
-    let native = json!({ "seq_blocks_2": { "factor": 2 }, "seq_blocks_4": { "factor": 4 } });
-    for args in [seed_args(2, 4), native] {
-        let batch = || {
-            let start = Instant::now();
-            for _ in 0..100 {
-                let (changed, _) = ChannelMultiplier.apply(&graph, &args).unwrap();
-                assert_eq!(Costs::of(&changed).total.params, 3_013);
-            }
-            start.elapsed() / 100
-        };
-        let fastest = (0..20).map(|_| batch()).min().unwrap();
-        println!("apply and costs of the three-linear network: {fastest:?}");
-        assert!(fastest < Duration::from_micros(200), "{fastest:?}");
+fn costs_are_those_of_the_multiplied_network() {
+    let factors = json!({ "seq_blocks_2": { "factor": 2 }, "seq_blocks_4": { "factor": 4 } });
+    for args in [seed_args(2, 4), factors] {
+        let changed = apply(JSC, &args).unwrap();
+        assert_eq!(Costs::of(&changed).total.params, 3_013);
     }
 }
 

@@ -6,6 +6,7 @@ pub(crate) mod example;
 mod joint;
 mod memory;
 mod mlp;
+mod parts;
 mod peer;
 mod pictures;
 mod program;
@@ -33,7 +34,7 @@ struct Bench {
     run: fn(&Workspace) -> Result<Found>,
 }
 
-const BENCHES: [Bench; 14] = [
+const BENCHES: [Bench; 16] = [
     bench("mlp", &[], mlp::mlp),
     bench("studies", &["mlp"], studies::studies),
     bench("joint", &["mlp"], joint::joint),
@@ -44,6 +45,8 @@ const BENCHES: [Bench; 14] = [
     bench("train", &[], training::train),
     bench("pictures", &[], pictures::pictures),
     bench("ask", &[], program::ask),
+    bench("passes", &[], parts::passes),
+    bench("export", &[], parts::export),
     bench("load", &["mlp", "burn"], program::load),
     bench("start", &["mlp", "burn"], program::start),
     bench("study", &["mlp", "burn"], program::study),
@@ -129,7 +132,7 @@ mod tests {
         assert!(
             error.ends_with(
                 "known: mlp, studies, joint, memory, quantize, six_bits, samplers, train, pictures, \
-                 ask, load, start, study, rebuild"
+                 ask, passes, export, load, start, study, rebuild"
             ),
             "{error}"
         );
