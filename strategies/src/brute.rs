@@ -186,14 +186,10 @@ mod tests {
     }
 
     #[test]
-    fn the_points_of_vgg7_take_milliseconds() {
+    fn the_points_of_vgg7_are_512_and_then_there_are_none() {
         let mut brute = brute(grid(9, 2), 0).expect("finite");
-        let start = std::time::Instant::now();
         let n_points = (0..513).map(|n| brute.ask(&[n]).expect("asks").len());
         assert_eq!(n_points.sum::<usize>(), 512);
-        let took_ms = start.elapsed().as_secs_f64() * 1e3;
-        // A twentieth of it on an idle machine; Optuna 5 takes 3,000 ms.
-        assert!(took_ms < 100.0, "512 points took {took_ms} ms");
     }
 
     #[test]
