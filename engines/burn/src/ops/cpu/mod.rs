@@ -40,7 +40,7 @@ use super::Values;
 
 /// Returns whether numbers are of float32 in the memory of the host.
 pub(super) fn takes<const D: usize>(x: &Tensor<D>) -> bool {
-    x.dtype() == DType::F32 && x.clone().try_into_primitive::<Flex>().is_ok()
+    x.dtype() == DType::F32 && super::is_flex(x)
 }
 
 /// Numbers of a tensor, in one run of memory, which is used again once nobody else has it.
