@@ -10,6 +10,19 @@ fn search(place: &Place, more: &[&str]) -> Run {
     place.run(&args)
 }
 
+/// All strategies that come with the program, one of them by its alias.
+const STRATEGIES: [&str; 9] = [
+    "brute",
+    "cma_es",
+    "evolution",
+    "grid",
+    "nsga2",
+    "nsga3",
+    "qmc",
+    "random",
+    "tpe",
+];
+
 #[test]
 fn samplers_of_mase_are_known_in_any_case() {
     for (sampler, strategy) in [
@@ -82,17 +95,7 @@ fn every_strategy_takes_a_study_or_refuses_it_before_the_first_trial() {
     ] {
         for n_objectives in objectives {
             let place = Place::with_study(&study_of(widths, *n_objectives));
-            for strategy in [
-                "brute",
-                "cma_es",
-                "evolution",
-                "grid",
-                "nsga2",
-                "nsga3",
-                "qmc",
-                "random",
-                "tpe",
-            ] {
+            for strategy in STRATEGIES {
                 let run = search(&place, &["--strategy", strategy, "--n-trials", "3"]);
                 if run.code == Some(0) {
                     continue;
@@ -130,17 +133,7 @@ fn every_strategy_takes_a_study_or_refuses_it_before_the_first_trial() {
 fn a_trillion_candidates_are_no_limit() {
     let wide = "{ low = 1, high = 1000000 }";
     let place = Place::with_study(&study_of([wide, wide], 1));
-    for strategy in [
-        "brute",
-        "cma_es",
-        "evolution",
-        "grid",
-        "nsga2",
-        "nsga3",
-        "qmc",
-        "random",
-        "tpe",
-    ] {
+    for strategy in STRATEGIES {
         let run = search(&place, &["--strategy", strategy, "--dry-run"]);
         assert_eq!(run.code, Some(0), "{strategy}: {}", run.stderr);
         let announced = "searching 1000000000000 candidates";

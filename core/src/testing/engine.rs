@@ -38,8 +38,8 @@ const N_CLASSES: usize = 3;
 /// It has a device and names what it refuses. The same candidate gives the same weights, bit for
 /// bit, alone or among others, on one thread or two, and wherever it is stopped.
 /// It learns what can be learned; epochs, steps, best and last weights, patience, learning rates,
-/// smoothed targets and clipped gradients are as the recipe says; the observer hears each epoch in order and is obeyed; a loss that
-/// is no number is a failed candidate and no other's; predictions are those that epochs are
+/// smoothed targets and clipped gradients are as the recipe says; the observer hears each epoch in
+/// order and is obeyed; a loss that is no number is a failed candidate and no other's; predictions are those that epochs are
 /// judged by; rows, weights and devices that do not fit are refused. Pictures train as the numbers
 /// that they are, and change in training alone, by seed, epoch and row. What an engine with zero-cost
 /// metrics makes of a network depends on nothing else, and synflow is what it is by hand.

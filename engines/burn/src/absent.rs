@@ -79,14 +79,6 @@ pub(crate) fn check_headers(folder: Option<&Path>) -> Result<(), AbsentDevice> {
     }
 }
 
-/// Cuts the source of a kernel, hundreds of lines, from what is said of one that did not compile.
-pub(crate) fn leave_out_source(reason: &mut String) {
-    if let Some(start) = reason.find("[Source]") {
-        reason.truncate(start);
-        reason.truncate(reason.trim_end().len());
-    }
-}
-
 fn absent(missing: Missing, reason: String) -> AbsentDevice {
     AbsentDevice {
         kind: KIND.to_owned(),
@@ -161,14 +153,5 @@ mod tests {
             lacks.reason
         );
         assert_eq!(complete, Ok(()));
-    }
-
-    #[test]
-    fn says_what_the_compiler_says_without_the_source() {
-        let mut reason = "it did not compile\n  line 3: no\n[Source]  \nint a;\n".to_owned();
-        leave_out_source(&mut reason);
-        assert_eq!(reason, "it did not compile\n  line 3: no");
-        leave_out_source(&mut reason);
-        assert!(reason.ends_with("no"));
     }
 }

@@ -8,13 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use burn::tensor::{Device as BurnDevice, DeviceType};
 use cudarc::driver::sys::CUresult;
 use cudarc::driver::{CudaContext, result};
-use firebrick_core::dataset::{FeatureRows, Rows};
-use firebrick_core::engine::{
-    AbsentDevice, Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob,
-    TrainOutcome, ZeroCost, panic_message,
-};
-use firebrick_core::graph::Graph;
-use firebrick_core::weights::Weights;
+use firebrick_core::engine::{AbsentDevice, Device, panic_message};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -36,90 +30,14 @@ const ORDINAL: usize = 0;
 #[serde(deny_unknown_fields)]
 pub struct Settings {}
 
-/// Engine `burn` on the GPU of this machine, or what is missing for it.
-#[derive(Debug)]
-pub struct CudaEngine {
-    burn: BurnEngine,
-    absent: Vec<AbsentDevice>,
-}
-
-impl Default for CudaEngine {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl CudaEngine {
-    /// Looks for a GPU. Without one, the engine has no device and says why.
-    pub fn new() -> Self {
-        let (devices, absent) = match probe() {
-            Ok(found) => (vec![found], Vec::new()),
-            Err(absent) => (Vec::new(), vec![absent]),
-        };
-        Self {
-            burn: BurnEngine::new(devices).with_memory(|| Some(memory()?.free_bytes)),
-            absent,
-        }
-    }
-}
-
-impl Engine for CudaEngine {
-    fn devices(&self) -> Vec<Device> {
-        self.burn.devices()
-    }
-
-    fn absent_devices(&self) -> Vec<AbsentDevice> {
-        self.absent.clone()
-    }
-
-    fn supports(&self, graph: &Graph) -> Result<(), EngineError> {
-        self.burn.supports(graph)
-    }
-
-    fn train(
-        &self,
-        job: &TrainJob<'_>,
-        observer: &dyn Observer,
-    ) -> Result<Vec<TrainOutcome>, EngineError> {
-        let mut outcomes = self.burn.train(job, observer)?;
-        for outcome in &mut outcomes {
-            if let TrainOutcome::Failed { reason } = outcome {
-                absent::leave_out_source(reason);
-            }
-        }
-        Ok(outcomes)
-    }
-
-    fn predict(
-        &self,
-        graph: &Graph,
-        weights: &Weights,
-        features: FeatureRows<'_>,
-        placement: &Placement,
-    ) -> Result<Vec<f32>, EngineError> {
-        self.burn.predict(graph, weights, features, placement)
-    }
-
-    fn evaluate(
-        &self,
-        graph: &Graph,
-        weights: &Weights,
-        rows: Rows<'_>,
-        placement: &Placement,
-    ) -> Result<Evaluation, EngineError> {
-        self.burn.evaluate(graph, weights, rows, placement)
-    }
-
-    fn score(
-        &self,
-        graph: &Graph,
-        weights: &Weights,
-        rows: Rows<'_>,
-        metrics: &[ZeroCost],
-        placement: &Placement,
-    ) -> Result<Vec<f64>, EngineError> {
-        self.burn.score(graph, weights, rows, metrics, placement)
-    }
+/// Looks for a GPU; returns engine `burn` on it. Without one, the engine has no device and says why.
+pub fn engine() -> BurnEngine {
+    let (devices, absent) = match probe() {
+        Ok(found) => (vec![found], Vec::new()),
+        Err(absent) => (Vec::new(), vec![absent]),
+    };
+    let engine = BurnEngine::new(devices).lacking(absent);
+    engine.with_memory(|| Some(memory()?.free_bytes))
 }
 
 /// Memory of a GPU.

@@ -5,9 +5,9 @@ use std::sync::OnceLock;
 
 use firebrick_core::dataset::{FeatureRows, Rows};
 use firebrick_core::engine::{
-    Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob, TrainOutcome, ZeroCost,
-    check_input, check_job, check_rows, check_weights, evaluate_logits, panic_message,
-    train_population,
+    AbsentDevice, Device, Engine, EngineError, Evaluation, Observer, Placement, TrainJob,
+    TrainOutcome, ZeroCost, check_input, check_job, check_rows, check_weights, evaluate_logits,
+    panic_message, train_population,
 };
 use firebrick_core::formats::{self, OperandError, Quantizer};
 use firebrick_core::graph::{Graph, Node, Op};
@@ -49,6 +49,7 @@ register_engine!("burn"; Settings => BurnEngine::cpu());
 #[derive(Debug)]
 pub struct BurnEngine {
     devices: Vec<(Device, burn::tensor::Device)>,
+    absent: Vec<AbsentDevice>,
     stack: Option<usize>,
     free_bytes: fn() -> Option<u64>,
     /// What was free before the first tensor: memory that burn holds is not free, but ours.
@@ -69,10 +70,16 @@ impl BurnEngine {
     pub fn new(devices: Vec<(Device, burn::tensor::Device)>) -> Self {
         Self {
             devices,
+            absent: Vec::new(),
             stack: None,
             free_bytes: || None,
             bytes: OnceLock::new(),
         }
+    }
+
+    /// Says what is missing of devices that this machine does not have.
+    pub fn lacking(self, absent: Vec<AbsentDevice>) -> Self {
+        Self { absent, ..self }
     }
 
     /// Trains candidates in stacks of at most `most`, on the CPU, too.
@@ -122,6 +129,10 @@ impl Engine for BurnEngine {
             .iter()
             .map(|(device, _)| device.clone())
             .collect()
+    }
+
+    fn absent_devices(&self) -> Vec<AbsentDevice> {
+        self.absent.clone()
     }
 
     fn supports(&self, graph: &Graph) -> Result<(), EngineError> {

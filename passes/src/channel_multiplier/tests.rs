@@ -10,17 +10,7 @@ use super::*;
 mod properties;
 
 /// The network of the seed, its weights from a checkpoint.
-const JSC: &str = "
-    x = input[16]
-    seq_blocks_0 = batch_norm(x) @ from=seq_blocks_0
-    seq_blocks_1 = relu(seq_blocks_0)
-    seq_blocks_2 = linear(seq_blocks_1, out=16) @ from=seq_blocks_2
-    seq_blocks_3 = relu(seq_blocks_2)
-    seq_blocks_4 = linear(seq_blocks_3, out=16) @ from=seq_blocks_4
-    seq_blocks_5 = relu(seq_blocks_4)
-    seq_blocks_6 = linear(seq_blocks_5, out=5) @ from=seq_blocks_6
-    seq_blocks_7 = relu(seq_blocks_6)
-    output = output(seq_blocks_7)";
+const JSC: &str = include_str!("jsc.txt");
 
 /// Convolutions with everything between them that keeps channels, then a classifier.
 const IMAGE: &str = "

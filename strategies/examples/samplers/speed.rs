@@ -32,7 +32,8 @@ const CASES: [(Kind, usize, usize); 6] = [
     (WIDE, 20, 1),
 ];
 
-/// Prints the time of asking and telling for every strategy, number of trials and case, and of the whole of a space of 512 points by `brute`.
+/// Prints the time of asking and telling for every strategy, number of trials and case, and of the
+/// whole of a space of 512 points by `brute`.
 pub(crate) fn speed(only: Option<&str>) -> Result<(), String> {
     for (label, name, settings) in strategies(only) {
         for n_trials in [100, 1_000, 10_000] {

@@ -101,10 +101,14 @@ pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, String>) -> Result<T, S
     outcome.unwrap_or_else(|panic| Err(panic_message(&*panic)))
 }
 
-/// Returns what is said of a fault: of memory that ran out, how much was asked for.
+/// Returns what is said of a fault: of memory that ran out, how much was asked for; of a kernel that
+/// does not compile, all but its source, hundreds of lines.
 pub(crate) fn said(reason: String) -> String {
     match out_of_memory(&reason) {
-        None => reason,
+        None => match reason.split_once("[Source]") {
+            Some((said, _)) => said.trim_end().to_owned(),
+            None => reason,
+        },
         Some(0) => "the device has no memory left for it".to_owned(),
         Some(bytes) => {
             format!("the device has no memory left for it: {bytes} bytes were asked for")
@@ -148,6 +152,14 @@ mod tests {
         TrainOutcome::Failed {
             reason: reason.to_owned(),
         }
+    }
+
+    #[test]
+    fn says_what_the_compiler_says_without_the_source() {
+        let reason = "it did not compile\n  line 3: no\n[Source]  \nint a;\n";
+        let short = said(reason.to_owned());
+        assert_eq!(short, "it did not compile\n  line 3: no");
+        assert_eq!(said(short.clone()), short);
     }
 
     #[test]

@@ -31,8 +31,9 @@ struct Filling {
 ///
 /// A stack holds candidates of one topology, at most as many as `most` says of the size of one of
 /// them, padded (at least one). Fixed point may differ from candidate to candidate, other formats of
-/// single numbers may not, and with all other formats a candidate is on its own. Larger candidates come first, each into the first stack in which no
-/// more than half of the arithmetic is padding. So stacks depend on the candidates alone.
+/// single numbers may not, and with all other formats a candidate is on its own. Larger candidates
+/// come first, each into the first stack in which no more than half of the arithmetic is padding. So
+/// stacks depend on the candidates alone.
 pub(crate) fn stacks(graphs: &[&Graph], most: impl Fn(&Size) -> usize) -> Vec<Vec<usize>> {
     let mut stacks: Vec<Vec<usize>> = Vec::new();
     for candidates in by_topology(graphs) {
